@@ -1,0 +1,302 @@
+//! The configuration of every binary: one YAML file, overridden by `SLIPWAY__SECTION__KEY` variables.
+//!
+//! Secrets are named by file or variable, never written here.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// All settings. Unknown keys are refused, with their path.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Marks this installation's containers, volumes and networks; two installations on one engine differ here.
+    pub instance: Instance,
+    /// Postgres, the truth.
+    pub database: Database,
+    /// Redis, the doorbell.
+    pub redis: Redis,
+    /// The HTTP service.
+    pub api: Api,
+    /// The scheduler.
+    pub scheduler: Scheduler,
+    /// The worker.
+    pub worker: Worker,
+    /// Where workspaces and finished logs are kept.
+    pub archive: Archive,
+    /// What this instance allows containers beyond the restricted profile.
+    pub sandbox: Sandbox,
+    /// Settings and secrets of each provider, by its name.
+    pub providers: BTreeMap<String, ProviderSettings>,
+    /// Logging.
+    pub log: Log,
+}
+
+/// The name of this installation. Lower-case letters, digits and `-`, at most 32.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instance(pub String);
+
+impl Default for Instance {
+    fn default() -> Self {
+        Self("slipway".into())
+    }
+}
+
+/// Postgres.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://user@host:port/database`.
+    pub url: String,
+    /// Connections of one process.
+    pub max_connections: u32,
+    /// Milliseconds after which Postgres gives up a statement.
+    pub statement_timeout_ms: u32,
+    /// Milliseconds after which Postgres gives up waiting for a lock.
+    pub lock_timeout_ms: u32,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "postgres://slipway@127.0.0.1:5432/slipway".into(),
+            max_connections: 10,
+            statement_timeout_ms: 15_000,
+            lock_timeout_ms: 5_000,
+        }
+    }
+}
+
+/// Redis.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redis {
+    /// `redis://host:port/0`.
+    pub url: String,
+    /// In front of every key and channel, so that installations can share a server.
+    pub prefix: String,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self { url: "redis://127.0.0.1:6379/0".into(), prefix: "slipway".into() }
+    }
+}
+
+/// The HTTP service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// Address and port to listen on.
+    pub listen: String,
+    /// Bytes a request body may have.
+    pub max_body_bytes: usize,
+    /// Seconds a request may take (streams excepted).
+    pub request_timeout_s: u64,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".into(), max_body_bytes: 1024 * 1024, request_timeout_s: 30 }
+    }
+}
+
+/// The scheduler.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scheduler {
+    /// Folders that hold providers, each in a folder of its own.
+    pub providers: Vec<PathBuf>,
+    /// Milliseconds between passes when no NOTIFY comes.
+    pub period_ms: u64,
+    /// Seconds after which a ticket that nobody claimed is sent again.
+    pub requeue_after_s: u32,
+    /// Times a run may be lost with its worker before it is failed as poison.
+    pub max_losses: u16,
+    /// Seconds without a heartbeat after which a worker counts as gone.
+    pub worker_gone_after_s: u32,
+    /// Days that finished runs, events and logs are kept.
+    pub retention_days: u32,
+    /// Address for `/metrics`, `/livez` and `/readyz`; none: not served.
+    pub metrics_listen: Option<String>,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self {
+            providers: vec!["providers".into()],
+            period_ms: 1_000,
+            requeue_after_s: 30,
+            max_losses: 5,
+            worker_gone_after_s: 30,
+            retention_days: 90,
+            metrics_listen: None,
+        }
+    }
+}
+
+/// The worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    /// Shown to people; the host's name when empty.
+    pub name: String,
+    /// Queues it serves.
+    pub queues: Vec<String>,
+    /// Runs it drives at once.
+    pub slots: u32,
+    /// Seconds a lease lasts without renewal. Renewed at a third; at two thirds the worker stops its own containers.
+    pub lease_ttl_s: u32,
+    /// Seconds that SIGTERM gives running work before it is handed back.
+    pub drain_s: u32,
+    /// What runs containers.
+    pub engine: EngineKind,
+    /// The Docker engine's socket.
+    pub docker_socket: String,
+    /// Bytes of log one attempt may write; what comes after is counted, not kept.
+    pub max_log_bytes: u64,
+    /// Bytes a run's workspace may have when it is checkpointed.
+    pub max_workspace_bytes: u64,
+    /// Seconds a step's wait must reach for the run to give its slot back meanwhile.
+    pub suspend_backoff_over_s: u32,
+    /// Megabytes that must be free on the engine's disk for a new run to be claimed.
+    pub min_free_disk_mib: u64,
+    /// Address for `/metrics`, `/livez` and `/readyz`; none: not served.
+    pub metrics_listen: Option<String>,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            queues: vec!["default".into()],
+            slots: 4,
+            lease_ttl_s: 30,
+            drain_s: 60,
+            engine: EngineKind::Docker,
+            docker_socket: "/var/run/docker.sock".into(),
+            max_log_bytes: 16 * 1024 * 1024,
+            max_workspace_bytes: 512 * 1024 * 1024,
+            suspend_backoff_over_s: 30,
+            min_free_disk_mib: 1024,
+            metrics_listen: None,
+        }
+    }
+}
+
+/// What runs containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// A Docker engine, through its API.
+    Docker,
+    /// No containers: steps do what their config scripts. For tests and benchmarks that count runs by the hundred.
+    Scripted,
+}
+
+/// Where workspaces and finished logs are kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Archive {
+    /// `file:///folder` (one host only), `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
+    pub url: String,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self { url: "file:///var/lib/slipway/archive".into() }
+    }
+}
+
+/// What this instance allows containers beyond the restricted profile. A step type's manifest must ask as well.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sandbox {
+    /// `host:port` a step with network mode `egress` may reach; `*:443` allows a port anywhere public.
+    pub egress: Vec<String>,
+    /// Whether a step type may ask for a writable root.
+    pub writable_root: bool,
+    /// MiB of memory a step gets unless its step type says otherwise.
+    pub memory_mib: u32,
+    /// Thousandths of a processor a step gets unless its step type says otherwise.
+    pub cpu_millis: u32,
+    /// MiB of memory a step type may ask for at most.
+    pub max_memory_mib: u32,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { egress: Vec::new(), writable_root: false, memory_mib: 512, cpu_millis: 1_000, max_memory_mib: 4096 }
+    }
+}
+
+/// What a provider's workflows are given by this instance.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProviderSettings {
+    /// Plain values, `.settings.x` in templates.
+    pub settings: Map<String, Value>,
+    /// Secrets, given to the steps that list them as files.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Names for addresses its steps may reach: name → `host:port`. A step connects to `name:port`.
+    pub egress: BTreeMap<String, String>,
+}
+
+/// Where a secret is read from, each time it is needed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// A file; a final newline is dropped.
+    File(PathBuf),
+    /// An environment variable of the worker.
+    Env(String),
+}
+
+/// Logging.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `json` for machines, `text` for people.
+    pub format: LogFormat,
+    /// As `RUST_LOG` takes it.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".into() }
+    }
+}
+
+/// Form of the log lines on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For a terminal.
+    Text,
+}
+
+/// The configuration could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {0}")]
+pub struct ConfigError(#[from] config::ConfigError);
+
+impl Config {
+    /// Reads `path` (or, without one, the file that `SLIPWAY_CONFIG` names, or nothing), then the environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not YAML, or holds an unknown key or a value of the wrong type.
+    pub fn load(path: Option<&std::path::Path>) -> Result<Self, ConfigError> {
+        let named = std::env::var_os("SLIPWAY_CONFIG").map(PathBuf::from);
+        let mut builder = config::Config::builder();
+        if let Some(path) = path.map(PathBuf::from).or(named) {
+            builder = builder.add_source(config::File::from(path).format(config::FileFormat::Yaml));
+        }
+        let environment = config::Environment::with_prefix("SLIPWAY").prefix_separator("__").separator("__").try_parsing(true);
+        Ok(builder.add_source(environment).build()?.try_deserialize()?)
+    }
+}

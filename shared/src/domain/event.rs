@@ -1,0 +1,44 @@
+//! Names of the events in the append-only `event` table. `<noun>.<past participle or state>`; stable.
+
+use super::{resource::ResourceState, run::RunStatus};
+
+/// A submission was accepted.
+pub const APPLICATION_SUBMITTED: &str = "application.submitted";
+/// An application's deletion was asked for.
+pub const APPLICATION_DELETE_REQUESTED: &str = "application.delete_requested";
+/// The last resource of a deleted application is gone.
+pub const APPLICATION_DELETED: &str = "application.deleted";
+/// A run was made.
+pub const RUN_CREATED: &str = "run.created";
+/// A worker took the run.
+pub const RUN_CLAIMED: &str = "run.claimed";
+/// The run was taken from a worker that stopped renewing its lease.
+pub const RUN_RESCUED: &str = "run.rescued";
+/// A worker that stops gave the run back.
+pub const RUN_HANDED_BACK: &str = "run.handed_back";
+/// Someone asked for the run to stop.
+pub const RUN_CANCEL_REQUESTED: &str = "run.cancel_requested";
+/// A write came too late: its worker had lost the lease.
+pub const WRITE_REFUSED: &str = "write.refused";
+/// An attempt of a step began.
+pub const STEP_STARTED: &str = "step.started";
+/// An attempt of a step ended; its data says how.
+pub const STEP_FINISHED: &str = "step.finished";
+/// A step failed and will be tried again.
+pub const STEP_RETRYING: &str = "step.retrying";
+/// A new version of the state that a step keeps was stored.
+pub const STATE_STORED: &str = "state.stored";
+/// Outputs marked sensitive were shown to someone.
+pub const OUTPUTS_REVEALED: &str = "resource.outputs_revealed";
+
+/// The event for a resource that reached `state`.
+#[must_use]
+pub fn resource_became(state: ResourceState) -> String {
+    format!("resource.{state}")
+}
+
+/// The event for a run that reached `status`.
+#[must_use]
+pub fn run_became(status: RunStatus) -> String {
+    format!("run.{status}")
+}

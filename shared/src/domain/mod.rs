@@ -1,0 +1,9 @@
+//! The nouns of Slipway and the rules of their states. No I/O here.
+
+pub mod event;
+pub mod ids;
+pub mod plan;
+pub mod resource;
+pub mod run;
+pub mod states;
+pub mod step;

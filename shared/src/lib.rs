@@ -1,0 +1,8 @@
+//! What two or more of Slipway's binaries need: the domain, the formats, the store and the queue.
+
+pub mod config;
+pub mod domain;
+pub mod formats;
+pub mod queue;
+pub mod store;
+pub mod telemetry;
