@@ -56,6 +56,8 @@ CREATE TABLE resource (
     last_run_id     uuid,
     error_code      text,
     error_message   text,
+    -- Set to have a failed resource resolved once more: its type is known now, say, or it should be gone.
+    retry_requested_at timestamptz,
     provider        text,
     provider_version text,
     created_at      timestamptz NOT NULL DEFAULT now(),
@@ -69,10 +71,11 @@ CREATE INDEX resource_by_application ON resource (application_id, id);
 CREATE INDEX resource_by_type ON resource (type, id);
 CREATE INDEX resource_by_state ON resource (state, id);
 CREATE INDEX resource_labels ON resource USING gin (labels jsonb_path_ops);
--- Resolve's work list: what should be present and was never tried, and what should be gone and is not being removed.
+-- Resolve's work list: what was never tried, what is to be tried again, and what should be gone and is not being removed.
+-- A failed delete is not on it until someone asks for another try.
 CREATE INDEX resource_to_resolve ON resource (id)
-    WHERE current_run_id IS NULL AND ((desired = 'present' AND state = 'requested')
-                                   OR (desired = 'absent' AND state IN ('requested', 'active', 'degraded', 'failed')));
+    WHERE current_run_id IS NULL
+      AND (state = 'requested' OR retry_requested_at IS NOT NULL OR (desired = 'absent' AND state IN ('active', 'degraded')));
 
 CREATE TABLE resource_user (
     resource_id    uuid NOT NULL REFERENCES resource ON DELETE CASCADE,
@@ -91,6 +94,13 @@ CREATE TABLE resource_dependency (
 );
 CREATE INDEX resource_dependency_reverse ON resource_dependency (depends_on_id, resource_id);
 
+-- What runs execute, by SHA-256 of the canonical JSON: a million runs of one workflow share one row.
+CREATE TABLE plan (
+    digest     bytea       PRIMARY KEY CHECK (octet_length(digest) = 32),
+    body       jsonb       NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE run (
     id               uuid        PRIMARY KEY,
     kind             text        NOT NULL CHECK (kind IN ('resource', 'golden_path')),
@@ -105,8 +115,9 @@ CREATE TABLE run (
     provider_commit  text,
     workflow         text        NOT NULL,
     -- The whole definition as it was when the run was made: a run never changes under its feet.
-    plan             jsonb       NOT NULL,
-    inputs           jsonb       NOT NULL DEFAULT '{}',
+    plan_digest      bytea       NOT NULL REFERENCES plan,
+    -- Null until the resources it needs are there and their outputs fill its placeholders.
+    inputs           jsonb,
     requested_by     text        NOT NULL DEFAULT 'system',
     queue            text        NOT NULL DEFAULT 'default',
     priority         smallint    NOT NULL DEFAULT 0,
@@ -142,7 +153,9 @@ CREATE TABLE run (
     CHECK ((status = 'failed') = (error_code IS NOT NULL)),
     CHECK (status IN ('pending', 'suspended') OR reason IS NULL),
     CHECK (status <> 'suspended' OR reason IS NOT NULL),
-    CHECK ((kind = 'resource') = (resource_id IS NOT NULL))
+    CHECK ((kind = 'resource') = (resource_id IS NOT NULL)),
+    CHECK (status NOT IN ('queued', 'running', 'completed') OR inputs IS NOT NULL),
+    CHECK (status <> 'pending' OR reason IS NOT NULL OR inputs IS NOT NULL)
 );
 ALTER TABLE resource ADD FOREIGN KEY (current_run_id) REFERENCES run;
 ALTER TABLE resource ADD FOREIGN KEY (last_run_id) REFERENCES run;
@@ -152,6 +165,7 @@ CREATE UNIQUE INDEX run_one_live_per_resource ON run (resource_id)
 -- Promote reads each team's head of line from this one; it stays flat however many wait behind.
 CREATE INDEX run_ready ON run (queue, team, priority DESC, id) WHERE status = 'pending' AND reason IS NULL;
 CREATE INDEX run_blocked ON run (id) WHERE status IN ('pending', 'suspended') AND reason IS NOT NULL;
+CREATE INDEX run_in_flight ON run (queue, team) WHERE status IN ('queued', 'running');
 CREATE INDEX run_queued ON run (queue, ticket_sent_at) WHERE status = 'queued';
 CREATE INDEX run_leased ON run (lease_until) WHERE status = 'running';
 CREATE INDEX run_by_worker ON run (lease_worker_id) WHERE status = 'running';

@@ -1,0 +1,58 @@
+//! The append-only record of every transition.
+
+use serde_json::Value;
+use sqlx::PgExecutor;
+
+use super::Result;
+use crate::domain::ids::{ApplicationId, ResourceId, RunId};
+
+/// An event to append. What it is about is given by the ids that are set.
+#[derive(Clone, Debug, Default)]
+pub struct NewEvent {
+    /// One of the names in `domain::event`.
+    pub kind: String,
+    /// The application it is about.
+    pub application_id: Option<ApplicationId>,
+    /// The resource it is about.
+    pub resource_id: Option<ResourceId>,
+    /// The run it is about.
+    pub run_id: Option<RunId>,
+    /// The step of that run.
+    pub step: Option<String>,
+    /// Who did it; `system` when nobody asked.
+    pub actor: Option<String>,
+    /// Anything more, for people and machines.
+    pub data: Value,
+}
+
+/// Appends the events in the order given.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn append(executor: impl PgExecutor<'_>, events: &[NewEvent]) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let column = |pick: fn(&NewEvent) -> Option<uuid::Uuid>| events.iter().map(pick).collect::<Vec<_>>();
+    let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
+    let steps: Vec<Option<&str>> = events.iter().map(|event| event.step.as_deref()).collect();
+    let actors: Vec<&str> = events.iter().map(|event| event.actor.as_deref().unwrap_or("system")).collect();
+    let data: Vec<Value> = events
+        .iter()
+        .map(|event| if event.data.is_null() { Value::Object(serde_json::Map::new()) } else { event.data.clone() })
+        .collect();
+    sqlx::query!(
+        "INSERT INTO event (type, application_id, resource_id, run_id, step, actor, data)
+         SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[])",
+        &kinds as &[&str],
+        &column(|event| event.application_id.map(|id| id.0)) as &[Option<uuid::Uuid>],
+        &column(|event| event.resource_id.map(|id| id.0)) as &[Option<uuid::Uuid>],
+        &column(|event| event.run_id.map(|id| id.0)) as &[Option<uuid::Uuid>],
+        &steps as &[Option<&str>],
+        &actors as &[&str],
+        &data,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Workers: who serves which queues, with how many slots, and who is still there.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::PgExecutor;
+
+use super::Result;
+use crate::domain::{ids::WorkerId, states::states};
+
+states! {
+    /// What a worker is doing.
+    WorkerState {
+        /// Takes new runs.
+        Active = "active",
+        /// Takes no new runs; finishes what it has.
+        Draining = "draining",
+        /// Ended, or not heard of for too long.
+        Stopped = "stopped",
+    }
+}
+
+/// A worker, as it announces itself.
+#[derive(Clone, Debug)]
+pub struct NewWorker {
+    /// New at each start of the process.
+    pub id: WorkerId,
+    /// Shown to people.
+    pub name: String,
+    /// The host it runs on.
+    pub host: String,
+    /// Slipway's version.
+    pub version: String,
+    /// Queues it serves.
+    pub queues: Vec<String>,
+    /// Runs it drives at once.
+    pub slots: i32,
+    /// What isolation its engine gives.
+    pub posture: Value,
+}
+
+/// Announces a worker.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn register(executor: impl PgExecutor<'_>, worker: &NewWorker) -> Result<()> {
+    sqlx::query!(
+        "WITH named AS (INSERT INTO queue (name) SELECT DISTINCT * FROM UNNEST($5::text[]) ON CONFLICT DO NOTHING),
+              woken AS (SELECT pg_notify('slipway', ''))
+         INSERT INTO worker (id, name, host, version, queues, slots, posture)
+         SELECT $1, $2, $3, $4, $5, $6, $7 FROM woken
+         ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), state = 'active', stopped_at = NULL, posture = excluded.posture",
+        worker.id.0,
+        worker.name,
+        worker.host,
+        worker.version,
+        &worker.queues,
+        worker.slots,
+        worker.posture,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Says that the worker is there. False when it counts as gone: it must register again.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn heartbeat(executor: impl PgExecutor<'_>, id: WorkerId) -> Result<bool> {
+    let row = sqlx::query!("UPDATE worker SET heartbeat_at = now() WHERE id = $1 AND state <> 'stopped'", id.0)
+        .execute(executor)
+        .await?;
+    Ok(row.rows_affected() == 1)
+}
+
+/// Says that the worker takes no new runs, or has ended.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn set_state(executor: impl PgExecutor<'_>, id: WorkerId, state: WorkerState) -> Result<()> {
+    sqlx::query!(
+        "UPDATE worker SET state = $2, heartbeat_at = now(), stopped_at = CASE WHEN $2 = 'stopped' THEN now() END WHERE id = $1",
+        id.0,
+        state.as_str()
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Marks workers as stopped that have not been heard of for `after`. Their runs are rescued when the leases end.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn retire_silent(executor: impl PgExecutor<'_>, after: Duration) -> Result<u64> {
+    let done = sqlx::query!(
+        "UPDATE worker SET state = 'stopped', stopped_at = now()
+         WHERE state <> 'stopped' AND heartbeat_at < now() - make_interval(secs => $1)",
+        after.as_secs_f64()
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Of the runs given, those that have no live lease on them: whatever an engine still holds for them is nobody's.
+///
+/// # Errors
+/// When Postgres cannot be reached; then nothing is known, and nothing may be removed.
+pub async fn without_lease(
+    executor: impl PgExecutor<'_>,
+    runs: &[crate::domain::ids::RunId],
+) -> Result<Vec<crate::domain::ids::RunId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT asked.id AS "id!: crate::domain::ids::RunId" FROM UNNEST($1::uuid[]) AS asked (id)
+           WHERE NOT EXISTS (SELECT FROM run WHERE run.id = asked.id AND run.status IN ('running', 'queued', 'suspended', 'pending'))"#,
+        &runs.iter().map(|id| id.0).collect::<Vec<_>>()
+    )
+    .fetch_all(executor)
+    .await?)
+}
