@@ -175,12 +175,12 @@ pub async fn step_started(
     let row = sqlx::query_scalar!(
         "WITH lease AS (SELECT id, application_id, resource_id FROM run
                         WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE),
-         begun AS (UPDATE step SET status = 'running', tries = $4, started_at = coalesce(started_at, now()), not_before = NULL
+         begun AS (UPDATE step SET status = 'running', tries = $4::int2, started_at = coalesce(started_at, now()), not_before = NULL
                    FROM lease WHERE step.run_id = lease.id AND step.id = $3
-                     AND (step.status = 'pending' AND tries + 1 = $4 OR step.status = 'running' AND tries = $4)
+                     AND (step.status = 'pending' AND tries = $4::int2 - 1::int2 OR step.status = 'running' AND tries = $4::int2)
                    RETURNING step.id, step.name),
          tried AS (INSERT INTO attempt (step_id, number, run_id, fence, worker_id, image)
-                   SELECT id, $4, $1, $2, $5, $6 FROM begun ON CONFLICT DO NOTHING RETURNING 1),
+                   SELECT id, $4::int2, $1, $2, $5, $6 FROM begun ON CONFLICT DO NOTHING RETURNING 1),
          told AS (INSERT INTO event (type, application_id, resource_id, run_id, step, data)
                   SELECT $7, lease.application_id, lease.resource_id, $1, begun.name, jsonb_build_object('attempt', $4::int2)
                   FROM lease, begun, tried)
