@@ -164,7 +164,10 @@ CREATE UNIQUE INDEX run_one_live_per_resource ON run (resource_id)
     WHERE status IN ('pending', 'queued', 'running', 'suspended');
 -- Promote reads each team's head of line from this one; it stays flat however many wait behind.
 CREATE INDEX run_ready ON run (queue, team, priority DESC, id) WHERE status = 'pending' AND reason IS NULL;
-CREATE INDEX run_blocked ON run (id) WHERE status IN ('pending', 'suspended') AND reason IS NOT NULL;
+CREATE INDEX run_blocked ON run (id) WHERE status = 'pending' AND reason IS NOT NULL;
+CREATE INDEX run_suspended ON run (suspended_until) WHERE status = 'suspended';
+CREATE INDEX run_cancelling ON run (id) WHERE cancel_requested_at IS NOT NULL AND status IN ('pending', 'queued', 'running', 'suspended');
+CREATE INDEX run_retry_of ON run (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX run_in_flight ON run (queue, team) WHERE status IN ('queued', 'running');
 CREATE INDEX run_queued ON run (queue, ticket_sent_at) WHERE status = 'queued';
 CREATE INDEX run_leased ON run (lease_until) WHERE status = 'running';

@@ -1,5 +1,6 @@
 //! The append-only record of every transition.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgExecutor;
 
@@ -55,4 +56,61 @@ pub async fn append(executor: impl PgExecutor<'_>, events: &[NewEvent]) -> Resul
     .execute(executor)
     .await?;
     Ok(())
+}
+
+/// An event as it was appended.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its number; not the order of commits.
+    pub id: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// One of the names in `domain::event`.
+    pub kind: String,
+    /// The application it is about.
+    pub application_id: Option<ApplicationId>,
+    /// The resource it is about.
+    pub resource_id: Option<ResourceId>,
+    /// The run it is about.
+    pub run_id: Option<RunId>,
+    /// The step of that run.
+    pub step: Option<String>,
+    /// Who did it.
+    pub actor: String,
+    /// Anything more.
+    pub data: Value,
+}
+
+/// The last `limit` events about a resource, newest first.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn of_resource(executor: impl PgExecutor<'_>, id: ResourceId, limit: i64) -> Result<Vec<Event>> {
+    Ok(sqlx::query_as!(
+        Event,
+        r#"SELECT id, at, type AS kind, application_id AS "application_id: ApplicationId", resource_id AS "resource_id: ResourceId",
+                  run_id AS "run_id: RunId", step, actor, data
+           FROM event WHERE resource_id = $1 ORDER BY xid DESC, id DESC LIMIT $2"#,
+        id.0,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// The last `limit` events about a run, newest first.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn of_run(executor: impl PgExecutor<'_>, id: RunId, limit: i64) -> Result<Vec<Event>> {
+    Ok(sqlx::query_as!(
+        Event,
+        r#"SELECT id, at, type AS kind, application_id AS "application_id: ApplicationId", resource_id AS "resource_id: ResourceId",
+                  run_id AS "run_id: RunId", step, actor, data
+           FROM event WHERE run_id = $1 ORDER BY xid DESC, id DESC LIMIT $2"#,
+        id.0,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?)
 }

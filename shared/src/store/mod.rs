@@ -11,10 +11,25 @@ use sqlx::{
 
 use crate::config::Database;
 
+pub mod advance;
+pub mod api_key;
+pub mod application;
+pub mod idempotency;
+pub mod labels;
+pub mod log;
+pub mod provider;
+pub mod queue;
+pub mod resource_list;
+pub mod run_list;
+pub mod state;
+pub mod submit;
 pub mod event;
 pub mod lease;
 
 pub mod plan;
+pub mod promote;
+pub mod prune;
+pub mod rescue;
 
 pub mod resource;
 pub mod run;

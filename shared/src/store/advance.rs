@@ -1,0 +1,140 @@
+//! Runs that wait for other resources: which may go on, which cannot, and with what.
+
+use serde_json::{Map, Value};
+use sqlx::PgConnection;
+
+use super::{
+    Result,
+    run::{self, Finish},
+};
+use crate::domain::{
+    ids::{ResourceId, RunId},
+    run::Operation,
+};
+
+/// A waiting run, locked, and what it waits for.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The run.
+    pub run_id: RunId,
+    /// What it does.
+    pub operation: Operation,
+    /// Its resource.
+    pub resource_id: ResourceId,
+    /// That resource's name.
+    pub name: String,
+    /// That resource's type.
+    pub kind: String,
+    /// Its params as written.
+    pub params: Value,
+    /// As the last run saw them.
+    pub resolved_params: Option<Value>,
+    /// The application's name.
+    pub application: String,
+    /// `metadata` of the application's spec.
+    pub metadata: Value,
+    /// The provider that serves it.
+    pub provider: String,
+    /// The workflow it runs.
+    pub workflow: String,
+    /// Outputs of the resources it names, by the name the application gives them.
+    pub dependencies: Map<String, Value>,
+}
+
+/// Brings the reasons of waiting runs up to date, and locks up to `limit` of those that may go on. A create waits until
+/// what it names is active, a delete until what names it is gone.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiting>> {
+    sqlx::query!(
+        "WITH standing AS (
+             SELECT run.id, run.reason, run.reason_detail,
+                    min(other.name) FILTER (WHERE other.state = 'failed') AS failed,
+                    string_agg(DISTINCT other.name, ', ') FILTER (WHERE other.state NOT IN ('active', 'degraded', 'terminated')
+                                                                    OR run.operation = 'delete' AND other.state <> 'terminated') AS open
+             FROM run
+             JOIN resource_dependency d ON (run.operation <> 'delete' AND d.resource_id = run.resource_id)
+                                        OR (run.operation = 'delete' AND d.depends_on_id = run.resource_id)
+             JOIN resource other ON other.id = CASE WHEN run.operation = 'delete' THEN d.resource_id ELSE d.depends_on_id END
+             WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
+             GROUP BY run.id),
+         told AS (SELECT id, CASE WHEN failed IS NOT NULL THEN 'DependencyFailed' ELSE 'WaitingForDependency' END AS reason,
+                         CASE WHEN failed IS NOT NULL THEN 'resource ' || failed || ' failed' ELSE 'waits for ' || open END AS detail
+                  FROM standing WHERE open IS NOT NULL),
+         changed AS (SELECT run.id, told.reason, told.detail FROM run JOIN told USING (id)
+                     WHERE run.status = 'pending' AND (run.reason, run.reason_detail) IS DISTINCT FROM (told.reason, told.detail)
+                     ORDER BY run.id FOR NO KEY UPDATE OF run SKIP LOCKED)
+         UPDATE run SET waiting_since = CASE WHEN run.reason = changed.reason THEN run.waiting_since ELSE now() END,
+                reason = changed.reason, reason_detail = changed.detail
+         FROM changed WHERE run.id = changed.id"
+    )
+    .execute(&mut *conn)
+    .await?;
+    let rows = sqlx::query!(
+        r#"SELECT run.id AS "run_id: RunId", run.operation AS "operation: Operation", r.id AS "resource_id: ResourceId", r.name,
+                  r.type AS kind, r.params, r.resolved_params, a.name AS application, run.provider, run.workflow,
+                  coalesce(g.spec -> 'metadata', '{}') AS "metadata!",
+                  coalesce((SELECT jsonb_object_agg(u.name, other.outputs)
+                            FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
+                            JOIN resource_user u ON u.resource_id = other.id AND u.application_id = a.id
+                            WHERE d.resource_id = r.id), '{}') AS "dependencies!"
+           FROM run
+           JOIN resource r ON r.id = run.resource_id
+           JOIN application a ON a.id = r.application_id
+           LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
+           WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
+             AND NOT EXISTS (SELECT FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
+                             WHERE run.operation <> 'delete' AND d.resource_id = r.id AND other.state NOT IN ('active', 'degraded'))
+             AND NOT EXISTS (SELECT FROM resource_dependency d JOIN resource other ON other.id = d.resource_id
+                             WHERE run.operation = 'delete' AND d.depends_on_id = r.id AND other.state <> 'terminated')
+           ORDER BY run.id LIMIT $1
+           FOR NO KEY UPDATE OF run SKIP LOCKED"#,
+        limit
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Waiting {
+            run_id: row.run_id,
+            operation: row.operation,
+            resource_id: row.resource_id,
+            name: row.name,
+            kind: row.kind,
+            params: row.params,
+            resolved_params: row.resolved_params,
+            application: row.application,
+            metadata: row.metadata,
+            provider: row.provider,
+            workflow: row.workflow,
+            dependencies: row.dependencies.as_object().cloned().unwrap_or_default(),
+        })
+        .collect())
+}
+
+/// Makes a (locked) waiting run ready, with these inputs.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn release(conn: &mut PgConnection, waiting: &Waiting, inputs: &Map<String, Value>, resolved: &Value) -> Result<()> {
+    sqlx::query!(
+        "WITH given AS (UPDATE resource SET resolved_params = $3 WHERE id = $4)
+         UPDATE run SET reason = NULL, reason_detail = NULL, waiting_since = now(), inputs = $2 WHERE id = $1",
+        waiting.run_id.0,
+        Value::Object(inputs.clone()),
+        resolved,
+        waiting.resource_id.0,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Fails a (locked) run that cannot begin, with what follows for its resource.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn fail(conn: &mut PgConnection, run: RunId, code: &str, message: &str) -> Result<()> {
+    run::finish(conn, run, &Finish::failed(code, message)).await
+}

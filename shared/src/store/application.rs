@@ -1,0 +1,213 @@
+//! Applications: submitted, looked at, deleted.
+//!
+//! Everything that changes which resources an application has takes an advisory lock on its name first, and no other
+//! lock before it: changes of one application go one after another, whatever they touch. Rows are then locked in the
+//! order of the house (run, step, resource, application), resources among themselves by identity, so that two
+//! applications that share resources cannot wait for each other in a ring.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::{
+    Result,
+    event::{self, NewEvent},
+    labels::LabelSelector,
+    notify, resource,
+};
+use crate::domain::{event as events, ids::ApplicationId};
+
+/// An application and how its resources stand.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Its id.
+    pub id: ApplicationId,
+    /// Its name.
+    pub name: String,
+    /// The team that owns it.
+    pub team: String,
+    /// The number of its latest generation.
+    pub generation: i32,
+    /// Labels.
+    pub labels: Value,
+    /// When it was first submitted.
+    pub created_at: DateTime<Utc>,
+    /// When it changed last.
+    pub updated_at: DateTime<Utc>,
+    /// When its deletion was asked for.
+    pub delete_requested_at: Option<DateTime<Utc>>,
+    /// When its last resource was gone.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// Resources it uses that are not terminated.
+    pub resources: i64,
+    /// Those of them that are active.
+    pub active: i64,
+    /// Those of them that failed.
+    pub failed: i64,
+}
+
+/// Which applications to list. What is not set does not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this name.
+    pub name: Option<String>,
+    /// Of this team.
+    pub team: Option<String>,
+    /// With these labels.
+    pub labels: LabelSelector,
+    /// Deleted ones too.
+    pub deleted: bool,
+}
+
+/// A page of applications, newest first: those before `before` (none: from the newest), at most `limit`.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn page(
+    executor: impl PgExecutor<'_>,
+    filter: &Filter,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Application>> {
+    Ok(sqlx::query_as!(
+        Application,
+        r#"SELECT a.id AS "id: ApplicationId", a.name, a.team, a.generation, a.labels, a.created_at, a.updated_at,
+                  a.delete_requested_at, a.deleted_at, used.resources AS "resources!", used.active AS "active!",
+                  used.failed AS "failed!"
+           FROM application a
+           CROSS JOIN LATERAL (
+               SELECT count(*) AS resources, count(*) FILTER (WHERE r.state = 'active') AS active,
+                      count(*) FILTER (WHERE r.state = 'failed') AS failed
+               FROM resource r
+               WHERE r.state <> 'terminated'
+                 AND r.id IN (SELECT o.id FROM resource o WHERE o.application_id = a.id
+                              UNION SELECT u.resource_id FROM resource_user u WHERE u.application_id = a.id)) used
+           WHERE ($1::text IS NULL OR a.name = $1) AND ($2::text IS NULL OR a.team = $2)
+             AND ($3::uuid IS NULL OR a.id < $3) AND ($4 OR a.deleted_at IS NULL)
+             AND a.labels @> $5 AND NOT a.labels @> ANY ($6::jsonb[]) AND a.labels ?& $7 AND NOT a.labels ?| $8
+           ORDER BY a.id DESC LIMIT $9"#,
+        filter.name,
+        filter.team,
+        before,
+        filter.deleted,
+        filter.labels.contained(),
+        &filter.labels.excluded(),
+        &filter.labels.present,
+        &filter.labels.absent,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// The application of that name: the live one, or the one deleted last when there is none.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Application>> {
+    let filter = Filter { name: Some(name.into()), deleted: true, ..Filter::default() };
+    // A name becomes free only by deletion, so the newest is the live one if any is.
+    Ok(page(executor, &filter, None, 1).await?.pop())
+}
+
+/// One accepted submission.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// Its number.
+    pub number: i32,
+    /// The Score file as JSON.
+    pub spec: Value,
+    /// SHA-256 of the spec in canonical JSON.
+    pub digest: Vec<u8>,
+    /// What compatibility mode had to say about it.
+    pub warnings: Value,
+    /// The name of the key it came with.
+    pub submitted_by: String,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The latest generation of an application.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn latest_generation(executor: impl PgExecutor<'_>, id: ApplicationId) -> Result<Option<Generation>> {
+    Ok(sqlx::query_as!(
+        Generation,
+        "SELECT number, spec, digest, warnings, submitted_by, created_at FROM generation
+         WHERE application_id = $1 ORDER BY number DESC LIMIT 1",
+        id.0
+    )
+    .fetch_optional(executor)
+    .await?)
+}
+
+/// Takes the lock that every change of the application of that name happens under, until the transaction ends.
+pub(super) async fn lock_name(conn: &mut PgConnection, name: &str) -> Result<()> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('application:' || $1, 0))", name).execute(conn).await?;
+    Ok(())
+}
+
+/// What became of a wish to delete an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is being deleted: this many resources have to go first.
+    Requested {
+        /// How many resources will be removed.
+        resources: usize,
+    },
+    /// It was being deleted before.
+    Underway,
+    /// It had nothing that must go first, and is deleted.
+    Done,
+    /// There is no such application, or it was deleted before.
+    Unknown,
+}
+
+/// Deletes an application: its own resources are to go, shared ones are left to their other users, live runs that make
+/// what is to go are cancelled. Asking again changes nothing.
+///
+/// # Errors
+/// When Postgres cannot be reached, or a run of it was claimed in between ([`super::StoreError::is_conflict`]: try again).
+pub async fn delete(conn: &mut PgConnection, name: &str, actor: &str) -> Result<Deletion> {
+    lock_name(conn, name).await?;
+    let found = sqlx::query!(
+        r#"SELECT id AS "id: ApplicationId", delete_requested_at IS NOT NULL AS "underway!"
+           FROM application WHERE name = $1 AND deleted_at IS NULL"#,
+        name
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(found) = found else { return Ok(Deletion::Unknown) };
+    if found.underway {
+        return Ok(Deletion::Underway);
+    }
+    // Requested before it is released: whoever removes the last resource then knows that the application goes too.
+    let resources = resource::release_all(&mut *conn, found.id, actor).await?;
+    sqlx::query!(
+        "UPDATE application SET delete_requested_at = now(), updated_at = now(),
+                deleted_at = CASE WHEN $2 THEN now() END
+         WHERE id = $1",
+        found.id.0,
+        resources == 0,
+    )
+    .execute(&mut *conn)
+    .await?;
+    let mut kinds = vec![events::APPLICATION_DELETE_REQUESTED];
+    if resources == 0 {
+        kinds.push(events::APPLICATION_DELETED);
+    }
+    let happened: Vec<NewEvent> = kinds
+        .into_iter()
+        .map(|kind| NewEvent {
+            kind: kind.into(),
+            application_id: Some(found.id),
+            actor: Some(actor.into()),
+            ..NewEvent::default()
+        })
+        .collect();
+    event::append(&mut *conn, &happened).await?;
+    notify(conn).await?;
+    Ok(if resources == 0 { Deletion::Done } else { Deletion::Requested { resources } })
+}

@@ -1,0 +1,162 @@
+//! Log lines of runs: what was written, where it ends, and where it was archived.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+
+use super::Result;
+use crate::domain::{ids::RunId, states::states};
+
+states! {
+    /// Where a log line came from.
+    LogStream {
+        /// Standard output of the step.
+        Stdout = "stdout",
+        /// Standard error of the step.
+        Stderr = "stderr",
+        /// Slipway itself.
+        System = "system",
+        /// Lines are missing here; the text says why.
+        Gap = "gap",
+    }
+}
+
+/// One line of a run's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its place in the log of the whole run; rises, without holes.
+    pub cursor: i64,
+    /// The step's name.
+    pub step: String,
+    /// The number of the try.
+    pub attempt: i16,
+    /// Its place in the log of that attempt.
+    pub seq: i64,
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// Where it came from.
+    pub stream: LogStream,
+    /// The line, without its newline.
+    pub text: String,
+}
+
+/// Which lines of a run to read.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only this step's.
+    pub step: Option<String>,
+    /// Only this attempt's.
+    pub attempt: Option<i16>,
+}
+
+/// Lines after a cursor (0: from the first), at most `limit`, in order.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn lines_after(
+    executor: impl PgExecutor<'_>,
+    run: RunId,
+    cursor: i64,
+    selection: &Selection,
+    limit: i64,
+) -> Result<Vec<Line>> {
+    Ok(sqlx::query_as!(
+        Line,
+        r#"SELECT cursor, step, attempt, seq, at, stream AS "stream: LogStream", text
+           FROM log_line
+           WHERE run_id = $1 AND cursor > $2 AND ($3::text IS NULL OR step = $3) AND ($4::int2 IS NULL OR attempt = $4)
+           ORDER BY cursor LIMIT $5"#,
+        run.0,
+        cursor,
+        selection.step.as_deref(),
+        selection.attempt,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// The end of one attempt's log: how many lines it has, and how many are known to be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The step's name.
+    pub step: String,
+    /// The number of the try.
+    pub attempt: i16,
+    /// Lines kept.
+    pub lines: i64,
+    /// Lines known to be missing.
+    pub gaps: i64,
+    /// When it was sealed.
+    pub sealed_at: DateTime<Utc>,
+}
+
+/// The seals of a run, in the order they were set.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn seals(executor: impl PgExecutor<'_>, run: RunId) -> Result<Vec<Seal>> {
+    Ok(sqlx::query_as!(
+        Seal,
+        "SELECT step, attempt, lines, gaps, sealed_at FROM log_seal WHERE run_id = $1 ORDER BY sealed_at, step, attempt",
+        run.0
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// Where a run's log was archived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// Key in the archive.
+    pub key: String,
+    /// SHA-256 of what is stored there.
+    pub sha256: Vec<u8>,
+    /// Its size in bytes.
+    pub bytes: i64,
+    /// Lines it holds.
+    pub lines: i64,
+}
+
+/// The archived log of a run, if there is one.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn archived(executor: impl PgExecutor<'_>, run: RunId) -> Result<Option<Archived>> {
+    Ok(sqlx::query_as!(Archived, "SELECT key, sha256, bytes, lines FROM log_archive WHERE run_id = $1", run.0)
+        .fetch_optional(executor)
+        .await?)
+}
+
+/// Finished runs whose log is not archived yet, the longest finished first.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn unarchived(executor: impl PgExecutor<'_>, limit: i64) -> Result<Vec<RunId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: RunId" FROM run
+           WHERE finished_at IS NOT NULL AND EXISTS (SELECT FROM log_line l WHERE l.run_id = run.id)
+             AND NOT EXISTS (SELECT FROM log_archive a WHERE a.run_id = run.id)
+           ORDER BY finished_at LIMIT $1"#,
+        limit
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// Records that a run's whole log is in the archive. Recording it twice changes nothing.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn record_archived(executor: impl PgExecutor<'_>, run: RunId, archived: &Archived) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO log_archive (run_id, key, sha256, bytes, lines) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        run.0,
+        archived.key,
+        archived.sha256,
+        archived.bytes,
+        archived.lines,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}

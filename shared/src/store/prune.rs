@@ -1,0 +1,31 @@
+//! Forgetting what is older than anyone asked to keep it.
+
+use sqlx::PgExecutor;
+
+use super::Result;
+
+/// Deletes up to `limit` rows of each kind that ended more than `days` ago. Returns how many; call again while it is many.
+/// Runs that a resource still points to are kept, whatever their age.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn prune(executor: impl PgExecutor<'_>, days: u32, limit: i64) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"WITH runs AS (DELETE FROM run WHERE id IN (
+                   SELECT id FROM run WHERE finished_at < now() - make_interval(days => $1)
+                     AND NOT EXISTS (SELECT FROM resource WHERE last_run_id = run.id OR current_run_id = run.id)
+                     AND NOT EXISTS (SELECT FROM run later WHERE later.retry_of = run.id)
+                   ORDER BY finished_at LIMIT $2) RETURNING 1),
+                events AS (DELETE FROM event WHERE (xid, id) IN (
+                   SELECT xid, id FROM event WHERE at < now() - make_interval(days => $1) ORDER BY at LIMIT $2) RETURNING 1),
+                keys AS (DELETE FROM idempotency_key WHERE (api_key_id, key) IN (
+                   SELECT api_key_id, key FROM idempotency_key WHERE created_at < now() - interval '1 day' LIMIT $2) RETURNING 1),
+                workers AS (DELETE FROM worker WHERE stopped_at < now() - interval '1 day' RETURNING 1)
+           SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM events) + (SELECT count(*) FROM keys)
+                + (SELECT count(*) FROM workers) AS "removed!""#,
+        i32::try_from(days).unwrap_or(i32::MAX),
+        limit,
+    )
+    .fetch_one(executor)
+    .await?)
+}

@@ -1,0 +1,280 @@
+//! Runs as people look at them.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use super::Result;
+use crate::domain::{
+    ids::{ApplicationId, Fence, ResourceId, RunId, StepId, WorkerId},
+    run::{Operation, RunKind, RunStatus},
+    step::{AttemptStatus, StepStatus},
+};
+
+/// A run and what it is for.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// What it is for.
+    pub kind: RunKind,
+    /// What it does.
+    pub operation: Operation,
+    /// The resource it works on.
+    pub resource_id: Option<ResourceId>,
+    /// That resource's name.
+    pub resource: Option<String>,
+    /// The application it is for.
+    pub application_id: Option<ApplicationId>,
+    /// That application's name.
+    pub application: Option<String>,
+    /// Whose share it uses.
+    pub team: String,
+    /// The run it goes on from.
+    pub retry_of: Option<RunId>,
+    /// The provider.
+    pub provider: String,
+    /// That provider's version.
+    pub provider_version: String,
+    /// The provider's commit, when it comes from Git.
+    pub provider_commit: Option<String>,
+    /// The workflow.
+    pub workflow: String,
+    /// Parameters by name; none while they depend on outputs that are not there yet.
+    pub inputs: Option<Value>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// The queue it goes through.
+    pub queue: String,
+    /// Higher goes first.
+    pub priority: i16,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it does not go on: its own reason, or its queue's when it is ready and waits in line.
+    pub reason: Option<String>,
+    /// The reason in words.
+    pub reason_detail: Option<String>,
+    /// Since when it waits.
+    pub waiting_since: Option<DateTime<Utc>>,
+    /// When its wait is over by itself.
+    pub suspended_until: Option<DateTime<Utc>>,
+    /// How many workers it was lost with.
+    pub losses: i16,
+    /// The number its worker's writes must match.
+    pub fence: Fence,
+    /// The worker that drives it.
+    pub worker_id: Option<WorkerId>,
+    /// When someone asked for it to stop.
+    pub cancel_requested_at: Option<DateTime<Utc>>,
+    /// Why someone did.
+    pub cancel_reason: Option<String>,
+    /// What it gave back.
+    pub outputs: Value,
+    /// Names among the outputs that are masked wherever they are shown.
+    pub sensitive_outputs: Value,
+    /// Why it failed.
+    pub error_code: Option<String>,
+    /// Why it failed, for people.
+    pub error_message: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When its ticket was made.
+    pub queued_at: Option<DateTime<Utc>>,
+    /// When a worker first took it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When it is failed for taking too long.
+    pub deadline_at: Option<DateTime<Utc>>,
+}
+
+/// Which runs to list. What is not set does not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only this one.
+    pub id: Option<RunId>,
+    /// In this status.
+    pub status: Option<RunStatus>,
+    /// Of this kind.
+    pub kind: Option<RunKind>,
+    /// That does this.
+    pub operation: Option<Operation>,
+    /// On this resource.
+    pub resource_id: Option<ResourceId>,
+    /// For the application of this name.
+    pub application: Option<String>,
+    /// Of this workflow.
+    pub workflow: Option<String>,
+    /// Of this provider.
+    pub provider: Option<String>,
+    /// In this queue.
+    pub queue: Option<String>,
+    /// Of this team.
+    pub team: Option<String>,
+}
+
+/// A page of runs, newest first: those before `before` (none: from the newest), at most `limit`.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn page(executor: impl PgExecutor<'_>, filter: &Filter, before: Option<Uuid>, limit: i64) -> Result<Vec<Run>> {
+    Ok(sqlx::query_as!(
+        Run,
+        r#"SELECT run.id AS "id: RunId", run.kind AS "kind: RunKind", run.operation AS "operation: Operation",
+                  run.resource_id AS "resource_id: ResourceId", r.name AS "resource?",
+                  run.application_id AS "application_id: ApplicationId", a.name AS "application?", run.team,
+                  run.retry_of AS "retry_of: RunId", run.provider, run.provider_version, run.provider_commit, run.workflow,
+                  run.inputs, run.requested_by, run.queue, run.priority, run.status AS "status: RunStatus",
+                  CASE WHEN run.status = 'pending' THEN coalesce(run.reason, q.wait_reason, 'Promoting') ELSE run.reason END
+                      AS "reason?",
+                  CASE WHEN run.status = 'pending' AND run.reason IS NULL THEN q.wait_detail ELSE run.reason_detail END
+                      AS "reason_detail?",
+                  CASE WHEN run.status = 'pending' AND run.reason IS NULL AND q.wait_reason IS NOT NULL
+                           THEN greatest(run.waiting_since, q.wait_since)
+                       WHEN run.status IN ('pending', 'suspended') THEN run.waiting_since END AS "waiting_since?",
+                  run.suspended_until, run.losses, run.fence AS "fence: Fence", run.lease_worker_id AS "worker_id: WorkerId",
+                  run.cancel_requested_at, run.cancel_reason, run.outputs,
+                  coalesce((SELECT jsonb_object_agg(o.key, true) FROM jsonb_each(p.body -> 'outputs') o
+                            WHERE (o.value ->> 'sensitive')::boolean), '{}') AS "sensitive_outputs!",
+                  run.error_code, run.error_message, run.created_at, run.queued_at, run.started_at, run.finished_at,
+                  run.deadline_at
+           FROM run
+           LEFT JOIN plan p ON p.digest = run.plan_digest
+           LEFT JOIN resource r ON r.id = run.resource_id
+           LEFT JOIN application a ON a.id = run.application_id
+           LEFT JOIN queue q ON q.name = run.queue
+           WHERE ($1::uuid IS NULL OR run.id = $1) AND ($2::uuid IS NULL OR run.id < $2)
+             AND ($3::text IS NULL OR run.status = $3) AND ($4::text IS NULL OR run.kind = $4)
+             AND ($5::text IS NULL OR run.operation = $5) AND ($6::uuid IS NULL OR run.resource_id = $6)
+             AND ($7::text IS NULL OR run.application_id IN (SELECT id FROM application WHERE name = $7))
+             AND ($8::text IS NULL OR run.workflow = $8) AND ($9::text IS NULL OR run.provider = $9)
+             AND ($10::text IS NULL OR run.queue = $10) AND ($11::text IS NULL OR run.team = $11)
+           ORDER BY run.id DESC LIMIT $12"#,
+        filter.id.map(|id| id.0),
+        before,
+        filter.status.map(RunStatus::as_str),
+        filter.kind.map(RunKind::as_str),
+        filter.operation.map(Operation::as_str),
+        filter.resource_id.map(|id| id.0),
+        filter.application,
+        filter.workflow,
+        filter.provider,
+        filter.queue,
+        filter.team,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// One run.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn find(executor: impl PgExecutor<'_>, id: RunId) -> Result<Option<Run>> {
+    Ok(page(executor, &Filter { id: Some(id), ..Filter::default() }, None, 1).await?.pop())
+}
+
+/// Whether a run is over; none when there is no such run.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn is_over(executor: impl PgExecutor<'_>, id: RunId) -> Result<Option<bool>> {
+    Ok(sqlx::query_scalar!(r#"SELECT finished_at IS NOT NULL AS "over!" FROM run WHERE id = $1"#, id.0)
+        .fetch_optional(executor)
+        .await?)
+}
+
+/// One step of a run.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its id.
+    pub id: StepId,
+    /// Its name.
+    pub name: String,
+    /// Its step type.
+    pub kind: String,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Attempts that ended by the step's own doing.
+    pub attempts: i16,
+    /// When it is tried again at the earliest.
+    pub not_before: Option<DateTime<Utc>>,
+    /// Whether its outcome was inherited from the run that this one retries.
+    pub inherited: bool,
+    /// The exit code of its last attempt.
+    pub exit_code: Option<i32>,
+    /// What it gave back.
+    pub outputs: Value,
+    /// Names among the outputs that are masked wherever they are shown.
+    pub sensitive_outputs: Vec<String>,
+    /// Why it failed.
+    pub error_code: Option<String>,
+    /// Why it failed, for people.
+    pub error_message: Option<String>,
+    /// When its first attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// The steps of a run, in the order of its workflow.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn steps(executor: impl PgExecutor<'_>, run: RunId) -> Result<Vec<Step>> {
+    Ok(sqlx::query_as!(
+        Step,
+        r#"SELECT id AS "id: StepId", name, type AS kind, status AS "status: StepStatus", attempts, not_before,
+                  inherited_from IS NOT NULL AS "inherited!", exit_code, outputs, sensitive_outputs, error_code, error_message,
+                  started_at, finished_at
+           FROM step WHERE run_id = $1 ORDER BY position"#,
+        run.0
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// One try of a step.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The step.
+    pub step_id: StepId,
+    /// 1 for the first.
+    pub number: i16,
+    /// The worker that made it.
+    pub worker_id: WorkerId,
+    /// How it ended.
+    pub status: AttemptStatus,
+    /// The image it ran in.
+    pub image: String,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// Whether the kernel killed a process of it for memory.
+    pub oom_killed: bool,
+    /// Why it failed.
+    pub error_code: Option<String>,
+    /// Why it failed, for people.
+    pub error_message: Option<String>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// The attempts of all steps of a run.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn attempts(executor: impl PgExecutor<'_>, run: RunId) -> Result<Vec<Attempt>> {
+    Ok(sqlx::query_as!(
+        Attempt,
+        r#"SELECT step_id AS "step_id: StepId", number, worker_id AS "worker_id: WorkerId", status AS "status: AttemptStatus",
+                  image, exit_code, oom_killed, error_code, error_message, started_at, finished_at
+           FROM attempt WHERE run_id = $1 ORDER BY step_id, number LIMIT 10000"#,
+        run.0
+    )
+    .fetch_all(executor)
+    .await?)
+}
