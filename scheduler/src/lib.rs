@@ -1,1 +1,36 @@
+//! Turns what Postgres says should happen into runs, and runs into tickets.
+//!
+//! A list of small tasks, each taking nothing but the database, each safe to run twice and beside another scheduler's.
 
+mod driver;
+mod providers;
+mod tasks;
+
+use anyhow::Context as _;
+use shared::{config::Config, queue::producer::Tickets, store::Store};
+use tokio_util::sync::CancellationToken;
+
+/// Runs a scheduler until `shutdown`. Refuses to start, with every problem named, when a provider is not as it should be.
+///
+/// # Errors
+/// When the configuration, the providers or the Redis server's settings are not fit to run with.
+pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let store = Store::connect(&config.database, "slipway-scheduler").context("reading database.url")?;
+    let registry = providers::load(&config)?;
+    let tickets = Tickets::connect(&config.redis).await.context("connecting to Redis")?;
+    let scheduler = tasks::Scheduler::new(store, tickets, registry, config.clone());
+    let Some(address) = &config.scheduler.metrics_listen else {
+        driver::drive(&scheduler, &shutdown).await;
+        return Ok(());
+    };
+    shared::telemetry::metrics();
+    let store = scheduler.store.clone();
+    let ready = move || {
+        let store = store.clone();
+        async move { store.ping().await.map_err(|error| format!("Postgres: {error}")) }
+    };
+    tokio::select! {
+        () = driver::drive(&scheduler, &shutdown) => Ok(()),
+        served = shared::health::serve(address, ready) => served.with_context(|| format!("serving {address}")),
+    }
+}

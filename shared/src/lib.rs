@@ -3,6 +3,7 @@
 pub mod config;
 pub mod domain;
 pub mod formats;
+pub mod health;
 pub mod queue;
 pub mod store;
 pub mod telemetry;

@@ -103,6 +103,8 @@ pub mod error_code {
     pub const UNKNOWN_TYPE: &str = "UnknownResourceType";
     /// The provider cannot do this operation.
     pub const NO_WORKFLOW: &str = "NoWorkflow";
+    /// The inputs do not fit the parameters of the workflow.
+    pub const INVALID_INPUTS: &str = "InvalidInputs";
     /// A placeholder names an output that the other resource does not have.
     pub const UNRESOLVED_PLACEHOLDER: &str = "UnresolvedPlaceholder";
     /// The state that a step keeps may be newer elsewhere; a person must decide.

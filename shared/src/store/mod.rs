@@ -23,6 +23,7 @@ pub mod resource_list;
 pub mod run_list;
 pub mod state;
 pub mod submit;
+pub mod bundle;
 pub mod event;
 pub mod lease;
 
@@ -35,6 +36,7 @@ pub mod resource;
 pub mod run;
 pub mod step;
 pub mod worker;
+pub mod worker_list;
 
 
 

@@ -1,0 +1,114 @@
+//! When tasks run: at a NOTIFY, and by a timer behind it.
+
+use std::time::Duration;
+
+use shared::store::Listener;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    providers,
+    tasks::{Pass, Scheduler, Task},
+};
+
+/// Passes over the woken tasks before the timer gets its turn, however much there is to do.
+const MAX_PASSES: usize = 64;
+/// A pass that takes longer is given up; its transaction rolls back.
+const PASS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Runs the tasks until `shutdown`. Errors of Postgres and Redis are logged and outlived.
+pub(crate) async fn drive(scheduler: &Scheduler, shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => return,
+        () = publish(scheduler) => {}
+    }
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = woken(scheduler) => {}
+        () = timed(scheduler) => {}
+    }
+}
+
+/// Writes the providers to Postgres, however long it takes to be there.
+async fn publish(scheduler: &Scheduler) {
+    let mut wait = Duration::from_millis(200);
+    while let Err(error) = providers::publish(&scheduler.store, &scheduler.registry).await {
+        tracing::warn!(error = format!("{error:#}"), "could not publish the providers; trying again in {wait:?}");
+        sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(10));
+    }
+}
+
+async fn woken(scheduler: &Scheduler) {
+    let period = Duration::from_millis(scheduler.config.scheduler.period_ms);
+    let mut listener: Option<Listener> = None;
+    loop {
+        // Listen before looking: what is committed after the look then wakes us.
+        if listener.is_none() {
+            listener = match timeout(Duration::from_secs(5), scheduler.store.listen()).await {
+                Ok(Ok(made)) => Some(made),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "cannot listen to Postgres; looking every {period:?} instead");
+                    None
+                }
+                Err(_) => None,
+            };
+        }
+        for _ in 0..MAX_PASSES {
+            let mut worked = false;
+            for task in Task::WOKEN {
+                worked |= attempt(scheduler, task).await == Pass::Worked;
+            }
+            if !worked {
+                break;
+            }
+        }
+        match &mut listener {
+            None => sleep(period).await,
+            Some(connected) => match timeout(period, connected.woken()).await {
+                Ok(Ok(())) | Err(_) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "lost the connection that listens to Postgres");
+                    listener = None;
+                    sleep(Duration::from_millis(200)).await;
+                }
+            },
+        }
+    }
+}
+
+async fn timed(scheduler: &Scheduler) {
+    let mut due = Task::TIMED.map(|task| (task, Instant::now()));
+    loop {
+        for (task, at) in &mut due {
+            if *at <= Instant::now() {
+                let pass = attempt(scheduler, *task).await;
+                let period = task.period(&scheduler.config);
+                *at = Instant::now() + if pass == Pass::Worked { period.min(Duration::from_millis(100)) } else { period };
+            }
+        }
+        let next = due.iter().map(|(_, at)| *at).min().unwrap_or_else(Instant::now);
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+async fn attempt(scheduler: &Scheduler, task: Task) -> Pass {
+    let begun = Instant::now();
+    let outcome = timeout(PASS_TIMEOUT, scheduler.run(task)).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    metrics::histogram!("slipway_scheduler_task_seconds", "task" => task.name()).record(seconds);
+    match outcome {
+        Ok(Ok(pass)) => pass,
+        Ok(Err(error)) => {
+            metrics::counter!("slipway_scheduler_task_errors_total", "task" => task.name()).increment(1);
+            tracing::warn!(task = task.name(), error = format!("{error:#}"), "a pass failed; a later one does its work");
+            sleep(Duration::from_millis(500)).await;
+            Pass::Idle
+        }
+        Err(_) => {
+            metrics::counter!("slipway_scheduler_task_errors_total", "task" => task.name()).increment(1);
+            tracing::warn!(task = task.name(), "a pass took over {PASS_TIMEOUT:?} and was given up");
+            Pass::Idle
+        }
+    }
+}

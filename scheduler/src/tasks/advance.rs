@@ -1,0 +1,50 @@
+//! Advance: runs that waited for other resources or for time go on.
+
+use serde_json::{Map, Value};
+use shared::{
+    domain::run::{Operation, error_code},
+    formats::{placeholder, workflow},
+    store::{
+        StoreError,
+        advance::{self, Waiting},
+        rescue, resource,
+    },
+};
+
+use super::{BATCH, Pass, Scheduler};
+
+pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
+    let mut tx = scheduler.store.begin().await?;
+    let resumed = rescue::resume(&mut tx, BATCH).await?;
+    tx.commit().await.map_err(StoreError::from)?;
+
+    let mut tx = scheduler.store.begin().await?;
+    let ready = advance::lock_ready(&mut tx, BATCH).await?;
+    for waiting in &ready {
+        match inputs(scheduler, waiting) {
+            Ok((inputs, resolved)) => advance::release(&mut tx, waiting, &inputs, &resolved).await?,
+            Err((code, message)) => advance::fail(&mut tx, waiting.run_id, code, &message).await?,
+        }
+    }
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(Pass::of(ready.len() + usize::try_from(resumed).unwrap_or(usize::MAX)))
+}
+
+fn inputs(scheduler: &Scheduler, waiting: &Waiting) -> Result<(Map<String, Value>, Value), (&'static str, String)> {
+    // What is removed is named as it was made: by the params its last run saw, whatever the others have become since.
+    let resolved = match (&waiting.resolved_params, waiting.operation) {
+        (Some(resolved), Operation::Delete) => resolved.clone(),
+        _ => placeholder::resolve(&waiting.params, &|reference| match reference {
+            placeholder::Reference::Metadata(path) => placeholder::lookup(&waiting.metadata, path).cloned(),
+            placeholder::Reference::Resource { name, path } => {
+                waiting.dependencies.get(name).and_then(|outputs| placeholder::lookup(outputs, path)).cloned()
+            }
+        })
+        .map_err(|unresolved| (error_code::UNRESOLVED_PLACEHOLDER, unresolved.to_string()))?,
+    };
+    let inputs = resource::inputs(&resolved, &waiting.application, &waiting.name, &waiting.kind);
+    let parameters = scheduler.registry.parameters(&waiting.provider, &waiting.workflow).unwrap_or_default();
+    let inputs = workflow::check_inputs(parameters, &inputs, workflow::Unknown::Keep)
+        .map_err(|problems| (error_code::INVALID_INPUTS, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    Ok((inputs, resolved))
+}

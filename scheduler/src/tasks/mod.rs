@@ -1,0 +1,118 @@
+//! The tasks, a file a verb.
+
+mod advance;
+mod promote;
+mod prune;
+mod requeue;
+mod rescue;
+mod resolve;
+mod time_out;
+
+use std::{sync::Arc, time::Duration};
+
+use shared::{config::Config, formats::registry::Registry, queue::producer::Tickets, store::Store};
+
+/// Rows one pass of a task takes at most, so that no transaction grows without bound; a full pass is followed by another.
+const BATCH: i64 = 500;
+
+/// What every task works with.
+pub(crate) struct Scheduler {
+    pub(crate) store: Store,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) config: Config,
+    tickets: Tickets,
+}
+
+/// What one pass of a task did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// There was nothing to do.
+    Idle,
+    /// Something was done; there may be more.
+    Worked,
+}
+
+impl Pass {
+    fn of(count: usize) -> Self {
+        if count == 0 { Self::Idle } else { Self::Worked }
+    }
+}
+
+/// The tasks. Order is that of a run's life, so that one pass over them takes a submission all the way to a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Resolve,
+    Advance,
+    Promote,
+    Requeue,
+    Rescue,
+    TimeOut,
+    Prune,
+}
+
+impl Task {
+    /// Those that a NOTIFY wakes, and the timer behind it.
+    pub(crate) const WOKEN: [Self; 4] = [Self::Resolve, Self::Advance, Self::Promote, Self::Requeue];
+    /// Those that wait for time to pass.
+    pub(crate) const TIMED: [Self; 3] = [Self::Rescue, Self::TimeOut, Self::Prune];
+
+    /// For logs and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Advance => "advance",
+            Self::Promote => "promote",
+            Self::Requeue => "requeue",
+            Self::Rescue => "rescue",
+            Self::TimeOut => "time_out",
+            Self::Prune => "prune",
+        }
+    }
+
+    /// How often a timed task runs.
+    pub(crate) fn period(self, config: &Config) -> Duration {
+        let period = Duration::from_millis(config.scheduler.period_ms);
+        match self {
+            Self::Resolve | Self::Advance | Self::Promote | Self::Requeue | Self::Rescue | Self::TimeOut => period,
+            Self::Prune => period * 600,
+        }
+    }
+}
+
+impl Scheduler {
+    pub(crate) fn new(store: Store, tickets: Tickets, registry: Arc<Registry>, config: Config) -> Self {
+        Self { store, registry, config, tickets }
+    }
+
+    /// One pass of one task.
+    ///
+    /// # Errors
+    /// When Postgres cannot be reached; whatever was not committed is done by a later pass.
+    pub(crate) async fn run(&self, task: Task) -> anyhow::Result<Pass> {
+        match task {
+            Task::Resolve => resolve::run(self).await,
+            Task::Advance => advance::run(self).await,
+            Task::Promote => promote::run(self).await,
+            Task::Requeue => requeue::run(self).await,
+            Task::Rescue => rescue::run(self).await,
+            Task::TimeOut => time_out::run(self).await,
+            Task::Prune => prune::run(self).await,
+        }
+    }
+
+    /// Sends tickets for runs that are committed as queued. What Redis does not take, `requeue` sends later.
+    async fn send(&self, tickets: &[(String, shared::queue::ticket::Ticket)]) {
+        if tickets.is_empty() {
+            return;
+        }
+        match self.tickets.push(tickets).await {
+            Ok(()) => metrics::counter!("slipway_tickets_sent_total").increment(tickets.len() as u64),
+            Err(error) => tracing::warn!(
+                tickets = tickets.len(),
+                %error,
+                "Redis did not take the tickets; they are sent again after {} s",
+                self.config.scheduler.requeue_after_s
+            ),
+        }
+    }
+}
