@@ -1,1 +1,27 @@
-//! TBD
+//! The doorbell: tickets over Redis Streams, driven by apalis, and live log lines over Redis pub/sub.
+//!
+//! Nothing here is the truth. A Redis that is emptied, restarted or away loses no run: the scheduler sends the same
+//! tickets again, and a log's reader falls back to Postgres.
+//!
+//! ```text
+//! scheduler ── Tickets::push ──> stream of a queue ──> TicketBackend ──> serve ──> handler ── Acker::ack
+//! worker ──── LiveLogs::publish ──> channel of a run ──> LiveLogs::subscribe ──> api
+//! ```
+
+mod backend;
+mod connection;
+mod gate;
+mod live;
+mod producer;
+mod reader;
+mod serve;
+mod streams;
+mod ticket;
+
+pub use backend::{Acker, Delivery, TicketBackend, Timing};
+pub use connection::QueueError;
+pub use gate::Gate;
+pub use live::{LiveEvent, LiveLogs, LiveStream};
+pub use producer::Tickets;
+pub use serve::serve;
+pub use ticket::{MalformedTicket, Ticket};
