@@ -3,6 +3,10 @@
 //! Prepare, hand over, await and remove are calls of their own, so that a container can be made ready before its
 //! step is due and removed after its outcome is recorded.
 
+pub mod docker;
+pub mod sandbox;
+mod seccomp;
+
 use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
@@ -189,7 +193,12 @@ pub trait Engine: Send + Sync + 'static {
     fn list(&self, instance: &str) -> impl Future<Output = Result<Vec<Found>, EngineError>> + Send;
 
     /// Makes the volume, labelled with its run and writable for steps; returns true when it was not there before.
-    fn ensure_volume(&self, instance: &str, run: RunId, name: &str) -> impl Future<Output = Result<bool, EngineError>> + Send;
+    fn ensure_volume(
+        &self,
+        instance: &str,
+        run: RunId,
+        name: &str,
+    ) -> impl Future<Output = Result<bool, EngineError>> + Send;
 
     /// Removes the volume. No error when gone.
     fn remove_volume(&self, name: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
