@@ -1,0 +1,27 @@
+#!/bin/bash
+# Measures in release mode: prints a table and writes bench.json.
+set -euo pipefail
+# shellcheck source=deploy/local/say.sh
+source "$(dirname "$0")/say.sh"
+export PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
+cd "$root"
+services=$state/bench
+mkdir -p "$services"
+
+plan_stages 20 45 5 300 300
+stage "looking for what is missing"
+deploy/local/packages.sh
+deploy/local/engine.sh start
+stage "making the step images"
+deploy/local/images.sh
+trap '"$root/deploy/local/test-services.sh" stop "$services"' EXIT
+stage "starting a Postgres and a Redis"
+# A benchmark's Postgres writes to its disk, as a real one does.
+TEST_POSTGRES_OPTIONS='-c fsync=on' deploy/local/test-services.sh start "$services"
+# shellcheck source=/dev/null
+source "$services/env"
+export SQLX_OFFLINE=true
+stage "building"
+cargo build --release --locked --package tests --benches
+stage "measuring"
+cargo bench --locked --package tests "$@"

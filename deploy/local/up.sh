@@ -1,0 +1,82 @@
+#!/bin/bash
+# From a bare machine to a running Slipway with the examples' resources active. Running it again changes nothing.
+set -euo pipefail
+# shellcheck source=deploy/local/say.sh
+source "$(dirname "$0")/say.sh"
+export PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
+cd "$root"
+mkdir -p "$state"
+chmod 0700 "$state"
+slipway=$root/target/debug/slipway
+pid_file=$state/dev.pid
+
+# Whether the pid in the file is still ours, and not another process with its number.
+runs() {
+  [[ -s $pid_file ]] && tr '\0' ' ' < "/proc/$(< "$pid_file")/cmdline" 2> /dev/null | grep -q 'slipway dev '
+}
+
+start() {
+  if runs && [[ ! $slipway -nt $pid_file ]] && [[ -s $state/env ]]; then
+    note "it runs already"
+    return
+  fi
+  if runs; then
+    note "it was built anew since it started: starting it again"
+    "$root/deploy/local/down.sh"
+  fi
+  rm -f "$state/env"
+  # A session of its own: it outlives make, and a Ctrl-C meant for make.
+  setsid "$slipway" dev --dir "$state" --providers "$root/providers" ${SLIPWAY_PORT:+--port "$SLIPWAY_PORT"} \
+    < /dev/null >> "$state/dev.log" 2>&1 &
+  echo $! > "$pid_file"
+  local waited
+  for waited in $(seq 600); do
+    [[ ! -s $state/env ]] || ! ready || return 0
+    runs || { tail -n 40 "$state/dev.log" >&2; die "slipway dev ended; its log is $state/dev.log"; }
+    ((waited % 50)) || note "waiting: $((waited / 5)) s"
+    sleep 0.2
+  done
+  tail -n 40 "$state/dev.log" >&2
+  die "slipway dev is not ready after two minutes; its log is $state/dev.log"
+}
+# shellcheck source=/dev/null
+ready() { (source "$state/env" && curl -fsS --max-time 5 --output /dev/null "$SLIPWAY_URL/readyz" 2> /dev/null); }
+
+# Measured on two cores; a stage with nothing to do takes none of it.
+if [[ -x $slipway ]]; then
+  plan_stages 1 1 2 3 5 5
+else
+  plan_stages 60 5 75 270 5 20
+fi
+stage "looking for what is missing"
+"$root/deploy/local/packages.sh"
+stage "finding a Docker engine"
+"$root/deploy/local/engine.sh" start
+stage "making the step images"
+"$root/deploy/local/images.sh"
+stage "building"
+SQLX_OFFLINE=true cargo build --locked --package cli --bin slipway
+stage "starting Slipway"
+start
+stage "submitting the examples"
+# shellcheck source=/dev/null
+source "$state/env"
+# An application may be past its first version already, which is then left as it is.
+"$slipway" deploy examples/inventory.yaml -w
+if "$slipway" status shop > /dev/null 2>&1; then
+  "$slipway" deploy examples/shop-v2.yaml -w
+else
+  "$slipway" deploy examples/shop-v1.yaml -w
+  "$slipway" deploy examples/shop-v2.yaml -w
+fi
+
+cat << TEXT
+
+Slipway is up after $(minutes "$SECONDS"): $SLIPWAY_URL  (API and its description: $SLIPWAY_URL/api/docs)
+
+Log in:  source ${state#"$root"/}/env  (sets SLIPWAY_URL and SLIPWAY_API_KEY, an admin's)
+Try:     target/debug/slipway status shop
+         target/debug/slipway resource list
+         target/debug/slipway workflow list
+Stop:    make down
+TEXT
