@@ -111,7 +111,7 @@ impl LiveLogs {
         LiveStream {
             first: (!live).then_some(LiveEvent::Lost),
             lines: BroadcastStream::new(lines),
-            _watching: Watching { run_id, hub: self.hub.clone() },
+            _watching: Watching { hub: self.hub.clone() },
         }
     }
 }
@@ -145,20 +145,19 @@ impl Stream for LiveStream {
 /// Tells the hub when a watcher leaves.
 #[derive(Debug)]
 struct Watching {
-    run_id: RunId,
     hub: mpsc::Sender<Order>,
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
         // A full hub looks for abandoned runs by itself, at its next ping.
-        let _ = self.hub.try_send(Order::Left(self.run_id));
+        let _ = self.hub.try_send(Order::Left);
     }
 }
 
 enum Order {
     Watch { run_id: RunId, reply: Reply },
-    Left(RunId),
+    Left,
 }
 
 /// Takes the lines of a run, and whether they come already.
@@ -249,7 +248,7 @@ impl Hub {
     async fn take(&mut self, order: Order, sink: Option<&mut PubSubSink>) {
         let (run_id, reply) = match order {
             Order::Watch { run_id, reply } => (run_id, reply),
-            Order::Left(_) => return self.drop_abandoned(sink).await,
+            Order::Left => return self.drop_abandoned(sink).await,
         };
         let known = self.runs.contains_key(&run_id);
         self.runs.entry(run_id).or_insert_with(|| broadcast::channel(BACKLOG).0);
