@@ -219,6 +219,7 @@ fn start(command: &Command) -> Result<c_int, (i32, String)> {
 
 /// Runs in the child between fork and exec.
 fn prepare_child() -> io::Result<()> {
+    sys::unblock_signals()?;
     sys::setsid()?;
     // When memory runs out the kernel should choose the step, never the init, which has to report it.
     sys::set_dumpable(true)?;

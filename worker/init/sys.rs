@@ -15,6 +15,7 @@ pub const SIGCHLD: c_int = 17;
 pub const WATCHED: [c_int; 7] = [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCHLD];
 
 const SIG_BLOCK: c_int = 0;
+const SIG_SETMASK: c_int = 2;
 const SFD_FLAGS: c_int = 0o2000000 | 0o4000;
 const WNOHANG: c_int = 1;
 const PR_SET_DUMPABLE: c_int = 4;
@@ -61,7 +62,7 @@ fn checked(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Blocks the watched signals and returns a descriptor that gives them. A child that `std` starts has none blocked.
+/// Blocks the watched signals and returns a descriptor that gives them. Children inherit what is blocked.
 pub fn watch_signals() -> io::Result<c_int> {
     let mut set = MaybeUninit::<SigSet>::zeroed();
     // SAFETY: `set` is as large as the C library's sigset_t and is initialised by sigemptyset before it is read.
@@ -72,6 +73,16 @@ pub fn watch_signals() -> io::Result<c_int> {
         }
         checked(sigprocmask(SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()))?;
         checked(signalfd(-1, set.as_ptr(), SFD_FLAGS))
+    }
+}
+
+/// Takes all blocks back, in a child that is about to become another program.
+pub fn unblock_signals() -> io::Result<()> {
+    let mut set = MaybeUninit::<SigSet>::zeroed();
+    // SAFETY: `set` is as large as the C library's sigset_t and is initialised by sigemptyset before it is read.
+    unsafe {
+        checked(sigemptyset(set.as_mut_ptr()))?;
+        checked(sigprocmask(SIG_SETMASK, set.as_ptr(), std::ptr::null_mut())).map(|_| ())
     }
 }
 

@@ -6,11 +6,13 @@ use shared::domain::plan::NetworkMode;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use worker::engine::{Engine, EngineError};
 
-use super::stage::{Stage, docker, script, stderr, stdout, until};
+use super::stage::{IMAGE, Stage, docker, script, stderr, stdout, until};
 
 /// The host as containers on the default bridge see it.
 async fn bridge() -> String {
-    docker(&["network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]).await
+    let routes = docker(&["run", "--rm", IMAGE, "/bin/busybox", "ip", "route"]).await;
+    let address = routes.split_whitespace().skip_while(|word| *word != "via").nth(1);
+    address.unwrap_or_else(|| panic!("no default route: {routes}")).to_owned()
 }
 
 /// A server on all of the host's addresses that says one line to whoever connects.

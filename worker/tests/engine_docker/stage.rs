@@ -12,29 +12,30 @@ use worker::engine::{
     ContainerSpec, Engine, Exit, HandOver, Output, OutputLine, OutputStream, Ownership, docker::DockerEngine,
 };
 
-pub const SOCKET: &str = "/var/run/docker.sock";
-pub const IMAGE: &str = "slipway-test-busybox:1";
+pub(crate) const SOCKET: &str = "/var/run/docker.sock";
+pub(crate) const IMAGE: &str = "slipway-test-busybox:1";
 static READY: OnceCell<()> = OnceCell::const_new();
 
-pub struct Stage {
-    pub engine: DockerEngine,
-    pub instance: String,
-    pub run: RunId,
-    pub volume: String,
+pub(crate) struct Stage {
+    pub(crate) engine: DockerEngine,
+    pub(crate) instance: String,
+    pub(crate) run: RunId,
+    pub(crate) volume: String,
+    struck: bool,
 }
 
 impl Stage {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         READY.get_or_init(make_image).await;
         let engine = DockerEngine::connect(SOCKET).await.expect("a Docker engine at /var/run/docker.sock");
         let run = RunId::new();
         let instance = format!("test-{}", &run.0.simple().to_string()[20..]);
         let volume = format!("slipway-{instance}-{run}");
         engine.ensure_volume(&instance, run, &volume).await.unwrap();
-        Self { engine, instance, run, volume }
+        Self { engine, instance, run, volume, struck: false }
     }
 
-    pub fn spec(&self, step: &str) -> ContainerSpec {
+    pub(crate) fn spec(&self, step: &str) -> ContainerSpec {
         ContainerSpec {
             owner: Ownership {
                 instance: self.instance.clone(),
@@ -55,7 +56,7 @@ impl Stage {
     }
 
     /// Prepares, hands over, waits; the container stays until the stage is struck.
-    pub async fn run(&self, spec: &ContainerSpec, command: &HandOver) -> (Vec<OutputLine>, Exit) {
+    pub(crate) async fn run(&self, spec: &ContainerSpec, command: &HandOver) -> (Vec<OutputLine>, Exit) {
         let name = self.engine.prepare(spec).await.unwrap();
         let output = self.engine.hand_over(&name, command).await.unwrap();
         let (lines, exit) = tokio::join!(output.collect::<Vec<_>>(), self.engine.wait(&name));
@@ -63,13 +64,13 @@ impl Stage {
     }
 
     /// Runs a shell script in a container of its own and gives its standard output and its exit code.
-    pub async fn script(&self, step: &str, text: &str) -> (String, i64) {
+    pub(crate) async fn script(&self, step: &str, text: &str) -> (String, i64) {
         let (lines, exit) = self.run(&self.spec(step), &script(text)).await;
         (stdout(&lines), exit.code)
     }
 
     /// Removes everything and shows that nothing is left.
-    pub async fn strike(self) {
+    pub(crate) async fn strike(mut self) {
         self.engine.sweep(&self.instance, self.run, Fence(i64::MAX)).await.unwrap();
         self.engine.retire(&self.instance).await.unwrap();
         assert!(self.engine.leftovers(&self.instance).await.unwrap().is_empty());
@@ -80,10 +81,30 @@ impl Stage {
             let left = docker(&[&list[..], &quiet[..], &["--filter", &label]].concat()).await;
             assert_eq!(left, "", "{list:?} is not empty");
         }
+        self.struck = true;
     }
 }
 
-pub fn script(text: &str) -> HandOver {
+impl Drop for Stage {
+    /// A test that failed leaves nothing behind either.
+    fn drop(&mut self) {
+        if self.struck {
+            return;
+        }
+        let label = format!("label=dev.slipway.instance={}", self.instance);
+        for (list, remove) in [("ps -aq", "rm -fv"), ("network ls -q", "network rm"), ("volume ls -q", "volume rm")] {
+            let run = |words: &str, more: &[&str]| {
+                std::process::Command::new("docker").args(words.split(' ')).args(more).output()
+            };
+            let Ok(found) = run(list, &["--filter", &label]) else { continue };
+            for one in String::from_utf8_lossy(&found.stdout).lines() {
+                let _ = run(remove, &[one]);
+            }
+        }
+    }
+}
+
+pub(crate) fn script(text: &str) -> HandOver {
     HandOver {
         argv: vec!["/bin/busybox".into(), "sh".into(), "-c".into(), text.into()],
         env: BTreeMap::from([("PATH".into(), "/bin".into())]),
@@ -94,11 +115,11 @@ pub fn script(text: &str) -> HandOver {
     }
 }
 
-pub fn stdout(lines: &[OutputLine]) -> String {
+pub(crate) fn stdout(lines: &[OutputLine]) -> String {
     text(lines, OutputStream::Stdout)
 }
 
-pub fn stderr(lines: &[OutputLine]) -> String {
+pub(crate) fn stderr(lines: &[OutputLine]) -> String {
     text(lines, OutputStream::Stderr)
 }
 
@@ -108,7 +129,7 @@ fn text(lines: &[OutputLine], stream: OutputStream) -> String {
 }
 
 /// Reads lines until one is `wanted`.
-pub async fn until(output: &mut Output, wanted: &str) {
+pub(crate) async fn until(output: &mut Output, wanted: &str) {
     while let Some(line) = output.next().await {
         if line.text == wanted {
             return;
@@ -117,7 +138,7 @@ pub async fn until(output: &mut Output, wanted: &str) {
     panic!("the output ended without {wanted:?}");
 }
 
-pub async fn docker(arguments: &[&str]) -> String {
+pub(crate) async fn docker(arguments: &[&str]) -> String {
     let done =
         Command::new("docker").args(arguments).output().await.expect("the docker command line: install docker.io");
     assert!(done.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
