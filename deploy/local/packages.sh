@@ -4,6 +4,7 @@ set -euo pipefail
 # shellcheck source=deploy/local/say.sh
 source "$(dirname "$0")/say.sh"
 export PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
+mkdir -p "$state"
 
 # What is needed, by how its presence shows, and the Debian package that brings it.
 missing=()
