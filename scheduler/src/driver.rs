@@ -84,7 +84,8 @@ async fn timed(scheduler: &Scheduler) {
             if *at <= Instant::now() {
                 let pass = attempt(scheduler, *task).await;
                 let period = task.period(&scheduler.config);
-                *at = Instant::now() + if pass == Pass::Worked { period.min(Duration::from_millis(100)) } else { period };
+                *at =
+                    Instant::now() + if pass == Pass::Worked { period.min(Duration::from_millis(100)) } else { period };
             }
         }
         let next = due.iter().map(|(_, at)| *at).min().unwrap_or_else(Instant::now);
@@ -101,7 +102,11 @@ async fn attempt(scheduler: &Scheduler, task: Task) -> Pass {
         Ok(Ok(pass)) => pass,
         Ok(Err(error)) => {
             metrics::counter!("slipway_scheduler_task_errors_total", "task" => task.name()).increment(1);
-            tracing::warn!(task = task.name(), error = format!("{error:#}"), "a pass failed; a later one does its work");
+            tracing::warn!(
+                task = task.name(),
+                error = format!("{error:#}"),
+                "a pass failed; a later one does its work"
+            );
             sleep(Duration::from_millis(500)).await;
             Pass::Idle
         }

@@ -26,9 +26,9 @@ impl TestDatabase {
         let admin_url = std::env::var("TEST_DATABASE_URL")
             .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5599/postgres".to_owned());
         let name = format!("slipway_test_{}", uuid::Uuid::now_v7().simple());
-        let mut admin = PgConnection::connect(&admin_url)
-            .await
-            .with_context(|| format!("no Postgres answers at {admin_url}: run the tests by `make test`, or set TEST_DATABASE_URL"))?;
+        let mut admin = PgConnection::connect(&admin_url).await.with_context(|| {
+            format!("no Postgres answers at {admin_url}: run the tests by `make test`, or set TEST_DATABASE_URL")
+        })?;
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
         admin.close().await?;
         let (server, _) = admin_url.rsplit_once('/').context("TEST_DATABASE_URL names no database")?;

@@ -231,7 +231,10 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused() {
     assert_eq!(lease::step_started(pool, stale, one.id, 2, "image").await.unwrap(), Applied::Stale);
     assert_eq!(lease::step_passed_over(pool, stale, one.id, StepStatus::Skipped).await.unwrap(), Applied::Stale);
     assert_eq!(lease::hand_back(&world.database.store, stale).await.unwrap(), Applied::Stale);
-    assert_eq!(lease::finish(&world.database.store, stale, &Finish::completed(Map::new(), vec![])).await.unwrap(), Applied::Stale);
+    assert_eq!(
+        lease::finish(&world.database.store, stale, &Finish::completed(Map::new(), vec![])).await.unwrap(),
+        Applied::Stale
+    );
     assert_eq!(lease::seal_log(pool, stale, "one", 1, 0, 0).await.unwrap(), Applied::Stale);
     let line = lease::LogLine {
         cursor: 1,
@@ -263,9 +266,10 @@ async fn a_stale_write_that_waited_for_the_rescue_to_commit_changes_nothing() {
     let mut rescuer = world.database.store.begin().await.unwrap();
     assert_eq!(rescue::rescue(&mut rescuer, Duration::ZERO, 5, 100).await.unwrap().queued, 1);
     let pool = world.pool().clone();
-    let late = tokio::spawn(async move {
-        lease::step_finished(&pool, stale, one.id, 1, &completed(json!({"late": true}))).await
-    });
+    let late =
+        tokio::spawn(
+            async move { lease::step_finished(&pool, stale, one.id, 1, &completed(json!({"late": true}))).await },
+        );
     // The late write is seen waiting for the lock before the rescue commits.
     loop {
         let waiting: i64 = sqlx::query_scalar(
@@ -292,7 +296,10 @@ async fn a_recorded_outcome_survives_the_loss_of_its_worker() {
     assert!(lease::step_started(world.pool(), first, one.id, 1, "image").await.unwrap().is_applied());
     let outcome = completed(json!({"answer": 42}));
     assert!(lease::step_finished(world.pool(), first, one.id, 1, &outcome).await.unwrap().is_applied());
-    assert!(lease::step_finished(world.pool(), first, one.id, 1, &outcome).await.unwrap().is_applied(), "saying it twice is safe");
+    assert!(
+        lease::step_finished(world.pool(), first, one.id, 1, &outcome).await.unwrap().is_applied(),
+        "saying it twice is safe"
+    );
     world.expire(run).await;
     world.rescue(5).await;
     let other = world.worker(1).await;
@@ -422,7 +429,8 @@ async fn no_more_tickets_are_out_than_there_are_free_slots() {
     }
     assert_eq!(world.promote().await.len(), 1, "one, so that a scaler sees the work");
     assert_eq!(world.promote().await.len(), 0);
-    let reason = "SELECT wait_reason FROM queue WHERE name = 'default' AND $1 <> '00000000-0000-0000-0000-000000000000'";
+    let reason =
+        "SELECT wait_reason FROM queue WHERE name = 'default' AND $1 <> '00000000-0000-0000-0000-000000000000'";
     assert_eq!(world.text(reason, uuid::Uuid::now_v7()).await.as_deref(), Some("NoWorkerForQueue"));
     world.worker(3).await;
     assert_eq!(world.promote().await.len(), 2, "one is out already");
@@ -487,8 +495,11 @@ async fn a_suspended_run_holds_no_lease_and_resumes_by_way_of_pending() {
 async fn kept_state_is_versioned_and_never_goes_back() {
     let world = World::new().await;
     let (run, lease) = world.claimed().await;
-    let resource: uuid::Uuid =
-        sqlx::query_scalar("SELECT resource_id FROM run WHERE id = $1").bind(run.0).fetch_one(world.pool()).await.unwrap();
+    let resource: uuid::Uuid = sqlx::query_scalar("SELECT resource_id FROM run WHERE id = $1")
+        .bind(run.0)
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
     let resource = ResourceId(resource);
     assert!(lease::lock_state(world.pool(), lease, resource).await.unwrap().is_applied());
     for (serial, md5) in [(1, "a"), (2, "b"), (2, "b"), (1, "old")] {
@@ -508,12 +519,14 @@ async fn a_fence_only_rises() {
     let mut seen = vec![lease.fence];
     world.expire(run).await;
     world.rescue(5).await;
-    let fence: i64 = sqlx::query_scalar("SELECT fence FROM run WHERE id = $1").bind(run.0).fetch_one(world.pool()).await.unwrap();
+    let fence: i64 =
+        sqlx::query_scalar("SELECT fence FROM run WHERE id = $1").bind(run.0).fetch_one(world.pool()).await.unwrap();
     seen.push(Fence(fence));
     let Applied::Applied(claimed) = world.claim(run, Fence(fence), lease.worker_id).await else { panic!("stale") };
     seen.push(claimed.lease.fence);
     assert!(lease::hand_back(&world.database.store, claimed.lease).await.unwrap().is_applied());
-    let fence: i64 = sqlx::query_scalar("SELECT fence FROM run WHERE id = $1").bind(run.0).fetch_one(world.pool()).await.unwrap();
+    let fence: i64 =
+        sqlx::query_scalar("SELECT fence FROM run WHERE id = $1").bind(run.0).fetch_one(world.pool()).await.unwrap();
     seen.push(Fence(fence));
     assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
 }

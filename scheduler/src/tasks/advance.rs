@@ -44,7 +44,8 @@ fn inputs(scheduler: &Scheduler, waiting: &Waiting) -> Result<(Map<String, Value
     };
     let inputs = resource::inputs(&resolved, &waiting.application, &waiting.name, &waiting.kind);
     let parameters = scheduler.registry.parameters(&waiting.provider, &waiting.workflow).unwrap_or_default();
-    let inputs = workflow::check_inputs(parameters, &inputs, workflow::Unknown::Keep)
-        .map_err(|problems| (error_code::INVALID_INPUTS, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    let inputs = workflow::check_inputs(parameters, &inputs, workflow::Unknown::Keep).map_err(|problems| {
+        (error_code::INVALID_INPUTS, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })?;
     Ok((inputs, resolved))
 }

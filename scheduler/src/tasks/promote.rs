@@ -19,9 +19,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
         let mut tx = scheduler.store.begin().await?;
         let promotion = promote::promote(&mut tx, &queue, gone, BATCH).await?;
         tx.commit().await.map_err(StoreError::from)?;
-        promoted.extend(
-            promotion.tickets.into_iter().map(|(run_id, fence)| (queue.clone(), Ticket { run_id, fence })),
-        );
+        promoted.extend(promotion.tickets.into_iter().map(|(run_id, fence)| (queue.clone(), Ticket { run_id, fence })));
     }
     // After the commit: a ticket must never be in Redis for a run that is not queued. A crash here is healed by requeue.
     scheduler.send(&promoted).await;

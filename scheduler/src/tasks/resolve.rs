@@ -76,7 +76,9 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
                     provider_commit: planned.provider_commit,
                     workflow: planned.workflow,
                     plan_digest: digest,
-                    reason: inputs.is_none().then(|| (WaitReason::WaitingForDependency, "waits for other resources".to_owned())),
+                    reason: inputs
+                        .is_none()
+                        .then(|| (WaitReason::WaitingForDependency, "waits for other resources".to_owned())),
                     inputs: inputs.map(|inputs| inputs.inputs),
                     requested_by: "system".to_owned(),
                     queue: "default".to_owned(),

@@ -117,7 +117,12 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn release(conn: &mut PgConnection, waiting: &Waiting, inputs: &Map<String, Value>, resolved: &Value) -> Result<()> {
+pub async fn release(
+    conn: &mut PgConnection,
+    waiting: &Waiting,
+    inputs: &Map<String, Value>,
+    resolved: &Value,
+) -> Result<()> {
     sqlx::query!(
         "WITH given AS (UPDATE resource SET resolved_params = $3 WHERE id = $4)
          UPDATE run SET reason = NULL, reason_detail = NULL, waiting_since = now(), inputs = $2 WHERE id = $1",

@@ -40,7 +40,12 @@ pub async fn queues(conn: &mut PgConnection) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn promote(conn: &mut PgConnection, queue: &str, worker_gone_after: Duration, limit: i64) -> Result<Promotion> {
+pub async fn promote(
+    conn: &mut PgConnection,
+    queue: &str,
+    worker_gone_after: Duration,
+    limit: i64,
+) -> Result<Promotion> {
     let locked = sqlx::query_scalar!(
         r#"SELECT pg_try_advisory_xact_lock(hashtextextended('promote:' || $1, 0)) AS "locked!""#,
         queue

@@ -106,7 +106,9 @@ pub async fn rescue(conn: &mut PgConnection, ttl: Duration, max_losses: u16, lim
         } else if losses > i32::from(max_losses) {
             Some(Finish::failed(
                 error_code::POISON,
-                format!("the run was lost with its worker {losses} times; it may be what ends them, so it is not tried again"),
+                format!(
+                    "the run was lost with its worker {losses} times; it may be what ends them, so it is not tried again"
+                ),
             ))
         } else if run.late {
             Some(Finish::failed(error_code::TIMED_OUT, "the run took longer than it may, and its worker was lost"))

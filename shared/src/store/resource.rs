@@ -157,7 +157,12 @@ pub async fn attach_all(conn: &mut PgConnection, attachments: &[Attachment]) -> 
 }
 
 /// Gives a resource the run that retries its last one.
-pub(super) async fn run_attached(conn: &mut PgConnection, id: ResourceId, run: RunId, operation: Operation) -> Result<()> {
+pub(super) async fn run_attached(
+    conn: &mut PgConnection,
+    id: ResourceId,
+    run: RunId,
+    operation: Operation,
+) -> Result<()> {
     let state = state_during(operation);
     let application_id = sqlx::query_scalar!(
         r#"UPDATE resource SET current_run_id = $2, last_run_id = $2, state = coalesce($3, state), state_since = now(),
@@ -181,7 +186,12 @@ pub(super) async fn run_attached(conn: &mut PgConnection, id: ResourceId, run: R
 }
 
 /// Locks the resource and says whether `run` is its last one, failed, and still what is wanted.
-pub(super) async fn may_retry(conn: &mut PgConnection, id: ResourceId, run: RunId, operation: Operation) -> Result<bool> {
+pub(super) async fn may_retry(
+    conn: &mut PgConnection,
+    id: ResourceId,
+    run: RunId,
+    operation: Operation,
+) -> Result<bool> {
     let row = sqlx::query!(
         r#"SELECT state AS "state: ResourceState", desired = 'absent' AS "absent!", current_run_id, last_run_id
            FROM resource WHERE id = $1 FOR NO KEY UPDATE"#,
@@ -199,7 +209,13 @@ pub(super) async fn may_retry(conn: &mut PgConnection, id: ResourceId, run: RunI
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn fail(conn: &mut PgConnection, id: ResourceId, application: ApplicationId, code: &str, message: &str) -> Result<()> {
+pub async fn fail(
+    conn: &mut PgConnection,
+    id: ResourceId,
+    application: ApplicationId,
+    code: &str,
+    message: &str,
+) -> Result<()> {
     become_state(conn, id, application, None, ResourceState::Failed, Some((code, message))).await
 }
 
@@ -278,8 +294,10 @@ pub(super) async fn run_finished(
         (_, Operation::Read) => ResourceState::Degraded,
         _ => ResourceState::Failed,
     };
-    let error = finish.error.as_ref().map_or((error_code::STEP_FAILED, ""), |(code, text)| (code.as_str(), text.as_str()));
-    become_state(conn, id, row.application_id, Some(run), state, (state == ResourceState::Failed).then_some(error)).await?;
+    let error =
+        finish.error.as_ref().map_or((error_code::STEP_FAILED, ""), |(code, text)| (code.as_str(), text.as_str()));
+    become_state(conn, id, row.application_id, Some(run), state, (state == ResourceState::Failed).then_some(error))
+        .await?;
     if state == ResourceState::Failed && row.absent && operation != Operation::Delete {
         // It should be gone, and what was stopped may have left something: resolve makes the delete run next.
         sqlx::query!("UPDATE resource SET retry_requested_at = now() WHERE id = $1", id.0).execute(&mut *conn).await?;

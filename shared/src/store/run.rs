@@ -433,4 +433,3 @@ pub async fn retry(store: &Store, id: RunId, actor: &str) -> Result<Retry> {
     tx.commit().await?;
     Ok(Retry::Created(new))
 }
-
