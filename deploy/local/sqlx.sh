@@ -16,14 +16,23 @@ for migration in migrations/*.sql; do
     die "$migration does not apply"
 done
 
-# The macros write what they learn into SQLX_OFFLINE_DIR while they have a database; only a crate that is compiled
-# expands them, so its root is touched.
+# The macros write what they learn into SQLX_OFFLINE_DIR while they have a database. Only a crate that is compiled
+# expands them, so the root of each that uses them is touched.
 fresh=$services/queries
 rm -rf "$fresh"
 mkdir -p "$fresh"
-touch shared/src/lib.rs
-env -u SQLX_OFFLINE DATABASE_URL="$TEST_DATABASE_URL" SQLX_OFFLINE_DIR="$fresh" cargo check --quiet --locked -p shared --all-targets
-touch shared/src/lib.rs
+packages=()
+roots=()
+for crate in shared tests; do
+  if grep -rqE 'query(_as|_scalar)?(_unchecked)?!\(' --include='*.rs' "$crate"; then
+    packages+=(-p "$crate")
+    roots+=("$crate/src/lib.rs")
+  fi
+done
+touch "${roots[@]}"
+env -u SQLX_OFFLINE DATABASE_URL="$TEST_DATABASE_URL" SQLX_OFFLINE_DIR="$fresh" \
+  cargo check --quiet --locked "${packages[@]}" --all-targets
+touch "${roots[@]}"
 compgen -G "$fresh/query-*.json" > /dev/null || die "no query was described"
 
 case ${1:-} in

@@ -38,9 +38,9 @@ unset SLIPWAY_CONFIG SLIPWAY_URL SLIPWAY_API_KEY
 stage "building"
 cargo build --workspace --bins --locked
 stage "running the tests"
-if cargo nextest --version > /dev/null 2>&1; then
-  cargo nextest run --workspace --locked --no-fail-fast "$@"
+if nextest=$(deploy/local/tool.sh cargo-nextest 0.9.148); then
+  "$nextest" nextest run --workspace --locked --no-fail-fast "$@"
 else
-  note "cargo-nextest is not installed: cargo test runs them instead, one at a time where they are heavy"
+  note "cargo-nextest is not to be had: cargo test runs them instead, two at once"
   cargo test --workspace --locked --no-fail-fast --all-targets "$@" -- --test-threads=2
 fi

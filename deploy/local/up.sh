@@ -16,12 +16,12 @@ runs() {
 }
 
 start() {
-  if runs && [[ ! $slipway -nt $pid_file ]] && [[ -s $state/env ]]; then
+  if runs && [[ -s $state/env && ! $slipway -nt $pid_file && -z $(find "$root/providers" -newer "$pid_file" -print -quit) ]]; then
     note "it runs already"
     return
   fi
   if runs; then
-    note "it was built anew since it started: starting it again"
+    note "its program or providers have changed since it started: starting it again"
     "$root/deploy/local/down.sh"
   fi
   rm -f "$state/env"
