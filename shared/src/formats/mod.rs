@@ -1,1 +1,20 @@
-//! TBD
+//! The files that people write: Score, providers, workflows and step types. Parsing and checking only.
+//!
+//! Every reader reports all the problems it can find at once, each with its place ([`problem::Problem`]). Nothing
+//! here waits or talks to anyone; only the provider folders are read from disk ([`registry::Registry::load`]).
+
+pub mod canonical;
+mod cursor;
+mod duration;
+mod folder;
+mod graph;
+mod parameter;
+pub mod placeholder;
+pub mod problem;
+pub mod provider;
+pub mod registry;
+pub mod score;
+pub mod step_type;
+pub mod template;
+pub mod workflow;
+pub mod yaml;

@@ -1,0 +1,98 @@
+//! All providers of an instance: loaded once, checked as a whole, asked for plans.
+
+mod conflicts;
+mod load;
+mod planning;
+mod record;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+pub use planning::{PlanError, Planned};
+pub use record::{ProviderRecord, StepTypeRecord, WorkflowRecord};
+pub use report::{Needs, Report, validate_dir};
+
+use super::{parameter::Parameter, problem::Problem};
+
+/// What the instance's configuration gives one provider.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// `.settings.x` in templates.
+    pub settings: Map<String, Value>,
+    /// Name → `host:port`.
+    pub egress: BTreeMap<String, String>,
+    /// Names of the secrets there are.
+    pub secrets: BTreeSet<String>,
+}
+
+/// The providers of an instance.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    providers: Vec<ProviderRecord>,
+    /// Resource type or another name of one → index of its provider, and the type itself.
+    types: BTreeMap<String, (usize, String)>,
+    bundles: BTreeMap<[u8; 32], Bytes>,
+}
+
+impl Registry {
+    /// Loads every provider below `dirs`: each folder in one of them, or one of them itself, that holds a
+    /// `provider.yaml`.
+    ///
+    /// A workflow that cannot run on this instance (its step type is not installed, or `settings` lacks a secret or
+    /// an address) is loaded and marked unavailable, with the reason.
+    ///
+    /// # Errors
+    /// Everything wrong with any file, and every conflict between providers.
+    pub fn load(dirs: &[PathBuf], settings: &BTreeMap<String, Settings>) -> Result<Self, Vec<Problem>> {
+        let (drafts, mut problems) = load::drafts(dirs);
+        problems.extend(conflicts::find(&drafts));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        load::finish(drafts, settings)
+    }
+
+    /// A registry of what [`Registry::records`] gave elsewhere; it has no bundles.
+    #[must_use]
+    pub fn from_records(providers: Vec<ProviderRecord>) -> Self {
+        let types = load::types(&providers);
+        Self { providers, types, bundles: BTreeMap::new() }
+    }
+
+    /// Everything about the providers but the content of their bundles, to store and to show.
+    #[must_use]
+    pub fn records(&self) -> Vec<ProviderRecord> {
+        self.providers.clone()
+    }
+
+    /// The files that steps need, by the SHA-256 of their archive.
+    pub fn bundles(&self) -> impl Iterator<Item = (&[u8; 32], &Bytes)> {
+        self.bundles.iter()
+    }
+
+    /// One workflow.
+    #[must_use]
+    pub fn workflow(&self, provider: &str, workflow: &str) -> Option<&WorkflowRecord> {
+        let provider = self.providers.iter().find(|record| record.name == provider)?;
+        provider.workflows.iter().find(|record| record.name == workflow)
+    }
+
+    /// The parameters of one workflow.
+    #[must_use]
+    pub fn parameters(&self, provider: &str, workflow: &str) -> Option<&[Parameter]> {
+        self.workflow(provider, workflow).map(|record| record.parameters.as_slice())
+    }
+
+    /// Every resource type that is served, other names too, sorted.
+    pub fn resource_types(&self) -> impl Iterator<Item = &str> {
+        self.types.keys().map(String::as_str)
+    }
+}

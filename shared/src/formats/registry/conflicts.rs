@@ -1,0 +1,71 @@
+//! What is wrong between providers that are each right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    super::{
+        graph,
+        problem::{Problem, code, did_you_mean, nearest, pointer},
+    },
+    load::Draft,
+};
+
+pub(super) fn find(drafts: &[Draft]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    twice(drafts.iter().map(|draft| (draft.manifest.name.as_str(), draft.file.as_str())), "provider", &mut problems);
+    let step_types = drafts.iter().flat_map(|draft| {
+        draft.step_types.iter().map(|(file, manifest)| (manifest.step_type.name.as_str(), file.as_str()))
+    });
+    twice(step_types, "step type", &mut problems);
+    types(drafts, &mut problems);
+    problems
+}
+
+fn twice<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, what: &str, problems: &mut Vec<Problem>) {
+    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, file) in named {
+        if let Some(other) = first.get(name) {
+            let message = format!("there are two of the {what} '{name}': here and in {other}");
+            problems.push(Problem::new(code::CONFLICT, message).in_file(file));
+        } else {
+            first.insert(name, file);
+        }
+    }
+}
+
+fn types(drafts: &[Draft], problems: &mut Vec<Problem>) {
+    let mut owners: BTreeMap<&str, &Draft> = BTreeMap::new();
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let listed = |draft: &Draft, kind: &str| draft.manifest.capabilities.contains_key(kind);
+    for draft in drafts {
+        for (kind, capability) in &draft.manifest.capabilities {
+            if let Some(other) = owners.get(kind.as_str()) {
+                let message = format!(
+                    "two providers serve the resource type '{kind}': '{}' ({}) and '{}'",
+                    other.manifest.name, other.file, draft.manifest.name
+                );
+                problems.push(Problem::new(code::CONFLICT, message).in_file(&draft.file));
+                continue;
+            }
+            owners.insert(kind, draft);
+            edges.insert(kind.clone(), capability.alias_for.iter().cloned().collect());
+        }
+    }
+    for draft in drafts {
+        for (kind, capability) in &draft.manifest.capabilities {
+            if let Some(target) = &capability.alias_for
+                && !owners.contains_key(target.as_str())
+            {
+                let hint = did_you_mean(&nearest(target, owners.keys().copied().filter(|name| name != kind)));
+                let message = format!("'{kind}' is an alias for '{target}', which no provider serves{hint}");
+                let path = pointer("/capabilities", "resourceTypeCapabilities");
+                problems.push(Problem::new(code::UNKNOWN_NAME, message).at(path).in_file(&draft.file));
+            }
+        }
+    }
+    if let Some(circle) = graph::find_cycle(&edges) {
+        let file = drafts.iter().find(|draft| listed(draft, &circle[0])).map(|draft| draft.file.clone());
+        let message = format!("resource types are aliases of each other: {}", circle.join(" -> "));
+        problems.push(Problem { file, ..Problem::new(code::CYCLE, message) });
+    }
+}

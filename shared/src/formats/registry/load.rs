@@ -1,0 +1,272 @@
+//! From folders to records.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+use super::{
+    super::{
+        canonical, folder,
+        folder::Folder,
+        problem::{Problem, code},
+        provider::{self, Manifest, WorkflowEntry},
+        step_type,
+        workflow::{self, Workflow},
+    },
+    ProviderRecord, Registry, Settings, StepTypeRecord, WorkflowRecord, planning,
+};
+use crate::domain::plan::StepType;
+
+/// A provider whose files were read, before it is compared with the others.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) folder: Folder,
+    /// As problems name it.
+    pub(super) file: String,
+    pub(super) manifest: Manifest,
+    pub(super) workflows: Vec<(WorkflowEntry, Workflow)>,
+    pub(super) step_types: Vec<(String, step_type::Manifest)>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads every provider below `dirs`. A provider with problems has no draft.
+pub(super) fn drafts(dirs: &[PathBuf]) -> (Vec<Draft>, Vec<Problem>) {
+    let (mut drafts, mut problems) = (Vec::new(), Vec::new());
+    for dir in dirs {
+        match folders(dir) {
+            Ok(folders) => {
+                for folder in folders {
+                    match draft(folder) {
+                        Ok(draft) => drafts.push(draft),
+                        Err(found) => problems.extend(found),
+                    }
+                }
+            }
+            Err(message) => problems.push(Problem::new(code::FILE, message)),
+        }
+    }
+    (drafts, problems)
+}
+
+/// A folder that is a provider, or the providers in it. Files and hidden folders between them are passed over.
+fn folders(dir: &Path) -> Result<Vec<Folder>, String> {
+    let own = Folder::new(dir);
+    if own.manifest().is_some() {
+        return Ok(vec![own]);
+    }
+    let mut found = Vec::new();
+    for name in folder::entries(dir)? {
+        let path = dir.join(&name);
+        if !name.starts_with('.') && fs::metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+            found.push(Folder::new(&path));
+        }
+    }
+    Ok(found)
+}
+
+/// Reads one provider.
+pub(super) fn draft(folder: Folder) -> Result<Draft, Vec<Problem>> {
+    let Some(name) = folder.manifest() else {
+        return Err(vec![Problem::new(code::FILE, "there is no provider.yaml").in_file(folder.shown(""))]);
+    };
+    let file = folder.shown(name);
+    let text = folder.read(name).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let manifest = match provider::parse(&text, Some(&file), &provider::own_version()) {
+        Ok((manifest, found)) => {
+            warnings.extend(found.iter().map(ToString::to_string));
+            Some(manifest)
+        }
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    };
+    let mut workflows = Vec::new();
+    for entry in manifest.iter().flat_map(|manifest| &manifest.workflows) {
+        match read_workflow(&folder, &file, entry) {
+            Ok((workflow, found)) => {
+                warnings.extend(found);
+                workflows.push((entry.clone(), workflow));
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    let mut step_types = Vec::new();
+    for path in folder.yaml_files("step-types").unwrap_or_else(|problem| {
+        problems.push(problem);
+        Vec::new()
+    }) {
+        let shown = folder.shown(&path);
+        let parsed = folder.read(&path).map_err(|problem| vec![problem]);
+        match parsed.and_then(|text| step_type::parse(&text, Some(&shown))) {
+            Ok(manifest) => step_types.push((shown, manifest)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if let Some(manifest) = &manifest
+        && manifest.workflows.is_empty()
+        && step_types.is_empty()
+        && problems.is_empty()
+    {
+        let message = format!("the provider '{}' has neither workflows nor step types", manifest.name);
+        problems.push(Problem::new(code::MISSING_KEY, message).in_file(&file));
+    }
+    match manifest {
+        Some(manifest) if problems.is_empty() => Ok(Draft { folder, file, manifest, workflows, step_types, warnings }),
+        _ => Err(problems),
+    }
+}
+
+fn read_workflow(
+    folder: &Folder,
+    manifest: &str,
+    entry: &WorkflowEntry,
+) -> Result<(Workflow, Vec<String>), Vec<Problem>> {
+    let shown = folder.shown(&entry.file);
+    // A file that is not there is the manifest's mistake.
+    let text = folder.read(&entry.file).map_err(|problem| {
+        let message = format!("the workflow '{}': {}", entry.name, problem.message);
+        vec![Problem::new(code::FILE, message).in_file(manifest)]
+    })?;
+    let (workflow, warnings) = workflow::parse(&text, Some(&shown))?;
+    Ok((workflow, warnings.iter().map(ToString::to_string).collect()))
+}
+
+/// Makes the records; all conflicts have been looked for.
+pub(super) fn finish(drafts: Vec<Draft>, settings: &BTreeMap<String, Settings>) -> Result<Registry, Vec<Problem>> {
+    let step_types: BTreeMap<String, StepType> = drafts
+        .iter()
+        .flat_map(|draft| &draft.step_types)
+        .map(|(_, manifest)| (manifest.step_type.name.clone(), manifest.step_type.clone()))
+        .collect();
+    let mut registry = Registry::default();
+    let mut problems = Vec::new();
+    let nothing = Settings::default();
+    for draft in drafts {
+        let settings = settings.get(&draft.manifest.name).unwrap_or(&nothing);
+        match record(draft, settings, &step_types) {
+            Ok((record, bundle)) => {
+                registry.providers.push(record);
+                registry.bundles.extend(bundle);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    registry.types = types(&registry.providers);
+    if problems.is_empty() { Ok(registry) } else { Err(problems) }
+}
+
+type Bundled = Option<([u8; 32], Bytes)>;
+
+fn record(
+    draft: Draft,
+    settings: &Settings,
+    step_types: &BTreeMap<String, StepType>,
+) -> Result<(ProviderRecord, Bundled), Problem> {
+    let needs_files =
+        |workflow: &Workflow| workflow.steps.iter().any(|step| planning::needs_files(step, &draft.folder));
+    let bundle = if draft.workflows.iter().any(|(_, workflow)| needs_files(workflow)) {
+        let (digest, content) = draft.folder.bundle()?;
+        Some((digest, Bytes::from(content)))
+    } else {
+        None
+    };
+    let around = planning::Around {
+        provider: &draft.manifest.name,
+        folder: &draft.folder,
+        settings,
+        step_types,
+        bundle: bundle.as_ref().map(|(digest, _)| hex::encode(digest)),
+    };
+    let workflows = draft
+        .workflows
+        .iter()
+        .map(|(entry, workflow)| {
+            let (plan, unavailable) = planning::plan(workflow, &around);
+            WorkflowRecord {
+                name: entry.name.clone(),
+                category: entry.category,
+                operation: entry.operation,
+                description: entry.description.clone().or_else(|| workflow.description.clone()),
+                tags: entry.tags.clone(),
+                version: entry.version.clone(),
+                parameters: workflow.parameters.clone(),
+                plan,
+                unavailable,
+            }
+        })
+        .collect();
+    let Manifest {
+        name,
+        version,
+        kind,
+        category,
+        description,
+        author,
+        homepage,
+        repository,
+        license,
+        tags,
+        capabilities,
+        ..
+    } = draft.manifest;
+    let step_types = draft
+        .step_types
+        .into_iter()
+        .map(|(_, manifest)| StepTypeRecord { step_type: manifest.step_type, description: manifest.description })
+        .collect();
+    let mut record = ProviderRecord {
+        name,
+        version,
+        digest: [0; 32],
+        commit: None,
+        kind,
+        category,
+        description,
+        author,
+        homepage,
+        repository,
+        license,
+        tags,
+        capabilities,
+        workflows,
+        step_types,
+        warnings: draft.warnings,
+    };
+    record.digest = canonical::digest(&serde_json::to_value(&record).unwrap_or_default());
+    Ok((record, bundle))
+}
+
+/// Where each type, or another name of one, leads.
+pub(super) fn types(providers: &[ProviderRecord]) -> BTreeMap<String, (usize, String)> {
+    let all = || {
+        providers.iter().enumerate().flat_map(|(index, record)| {
+            record.capabilities.iter().map(move |(name, capability)| (index, name, capability))
+        })
+    };
+    let direct: BTreeMap<&str, usize> = all()
+        .filter(|(.., capability)| capability.alias_for.is_none())
+        .map(|(index, name, _)| (name.as_str(), index))
+        .collect();
+    let aliases: BTreeMap<&str, &str> =
+        all().filter_map(|(_, name, capability)| Some((name.as_str(), capability.alias_for.as_deref()?))).collect();
+    all()
+        .filter_map(|(_, name, _)| {
+            let mut end = name.as_str();
+            // Circles were refused; the bound is for records that come from elsewhere.
+            for _ in 0..=aliases.len() {
+                match aliases.get(end) {
+                    Some(next) => end = next,
+                    None => break,
+                }
+            }
+            Some((name.clone(), (*direct.get(end)?, end.to_owned())))
+        })
+        .collect()
+}

@@ -1,0 +1,246 @@
+//! From a workflow and what is installed to a plan that a worker can execute.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde_json::{Map, Value};
+
+use super::{
+    super::{
+        folder::Folder,
+        parameter::Parameter,
+        problem::{did_you_mean, nearest},
+        workflow::{Step, Workflow},
+    },
+    Registry, Settings,
+};
+use crate::domain::{
+    plan::{Bundle, NetworkMode, Plan, PlannedStep, StepType},
+    run::Operation,
+};
+
+/// A workflow chosen for an operation, ready to become a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The provider's name.
+    pub provider: String,
+    /// Its version.
+    pub provider_version: String,
+    /// The commit its files are of, when they come from version control.
+    pub provider_commit: Option<String>,
+    /// The workflow's name.
+    pub workflow: String,
+    /// What the run takes.
+    pub parameters: Vec<Parameter>,
+    /// What the run executes.
+    pub plan: Plan,
+}
+
+/// Why there is no plan. The text is for the people who asked for the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// No provider serves the type.
+    UnknownType {
+        /// The type.
+        kind: String,
+        /// Types that look like it, best first.
+        nearest: Vec<String>,
+    },
+    /// The provider cannot do this operation on the type.
+    NoWorkflow {
+        /// The provider's name.
+        provider: String,
+        /// Its version.
+        version: String,
+        /// The type.
+        kind: String,
+        /// What was asked.
+        operation: Operation,
+    },
+    /// The workflow cannot run on this instance.
+    Unavailable {
+        /// The workflow's name.
+        workflow: String,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownType { kind, nearest } => {
+                write!(f, "no provider serves the resource type '{kind}'{}", did_you_mean(nearest))
+            }
+            Self::NoWorkflow { provider, version, kind, operation } => {
+                write!(f, "the provider {provider}@{version} has no workflow to {operation} a '{kind}'")
+            }
+            Self::Unavailable { workflow, reason } => write!(f, "the workflow '{workflow}' cannot run here: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+impl Registry {
+    /// The workflow for an operation on a resource of a type, chosen by `tags` where there are several.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn plan(&self, resource_type: &str, operation: Operation, tags: &[String]) -> Result<Planned, PlanError> {
+        let Some((index, kind)) = self.types.get(resource_type) else {
+            return Err(PlanError::UnknownType {
+                kind: resource_type.to_owned(),
+                nearest: nearest(resource_type, self.types.keys().map(String::as_str)),
+            });
+        };
+        let record = &self.providers[*index];
+        let none = || PlanError::NoWorkflow {
+            provider: record.name.clone(),
+            version: record.version.clone(),
+            kind: resource_type.to_owned(),
+            operation,
+        };
+        let choices = record.capabilities.get(kind).and_then(|capability| capability.operations.get(&operation));
+        let name = choices.and_then(|choices| choices.choose(tags)).ok_or_else(none)?;
+        let workflow = record.workflows.iter().find(|workflow| workflow.name == name).ok_or_else(none)?;
+        if let Some(reason) = &workflow.unavailable {
+            return Err(PlanError::Unavailable { workflow: workflow.name.clone(), reason: reason.clone() });
+        }
+        Ok(Planned {
+            provider: record.name.clone(),
+            provider_version: record.version.clone(),
+            provider_commit: record.commit.clone(),
+            workflow: workflow.name.clone(),
+            parameters: workflow.parameters.clone(),
+            plan: workflow.plan.clone(),
+        })
+    }
+}
+
+/// What a workflow is planned with.
+#[derive(Debug)]
+pub(super) struct Around<'a> {
+    pub(super) provider: &'a str,
+    pub(super) folder: &'a Folder,
+    pub(super) settings: &'a Settings,
+    pub(super) step_types: &'a BTreeMap<String, StepType>,
+    /// Hex of the digest of the provider's files.
+    pub(super) bundle: Option<String>,
+}
+
+/// The plan of a workflow, and why it cannot run on this instance, if so.
+pub(super) fn plan(workflow: &Workflow, around: &Around<'_>) -> (Plan, Option<String>) {
+    let mut reasons = Vec::new();
+    let mut plan = Plan {
+        steps: Vec::new(),
+        outputs: workflow.outputs.clone(),
+        settings: around.settings.settings.clone(),
+        max_parallel: workflow.max_parallel.unwrap_or(8),
+        timeout_s: workflow.timeout_s.unwrap_or(4 * 3600),
+    };
+    for step in &workflow.steps {
+        match around.step_types.get(&step.kind) {
+            Some(step_type) => {
+                missing(step, step_type, around, &mut reasons);
+                plan.steps.push(planned_step(step, step_type, around));
+            }
+            None => {
+                let hint = did_you_mean(&nearest(&step.kind, around.step_types.keys().map(String::as_str)));
+                reasons.push(format!("step '{}': the step type '{}' is not installed{hint}", step.name, step.kind));
+            }
+        }
+    }
+    if plan.steps.len() < workflow.steps.len() {
+        plan.steps.clear();
+    }
+    (plan, (!reasons.is_empty()).then(|| reasons.join("; ")))
+}
+
+fn planned_step(step: &Step, step_type: &StepType, around: &Around<'_>) -> PlannedStep {
+    let bundle = around.bundle.clone().filter(|_| needs_files(step, around.folder));
+    PlannedStep {
+        name: step.name.clone(),
+        step_type: step_type.clone(),
+        config: step.config.clone(),
+        depends_on: step.depends_on.clone(),
+        env: step.env.clone(),
+        retry: step.retry.clone(),
+        timeout_s: step.timeout_s.unwrap_or(3600),
+        bundle: bundle.map(|digest| Bundle { digest }),
+        secrets: step.secrets.clone(),
+        sensitive: step.sensitive.clone(),
+        egress: step.egress.clone(),
+    }
+}
+
+/// Whether a step works on files of its provider: its `path` or `workingDir` is inside, or it names the bundle.
+pub(super) fn needs_files(step: &Step, folder: &Folder) -> bool {
+    let inside = |key: &str| {
+        step.config.get(key).and_then(Value::as_str).is_some_and(|path| {
+            // A template decides the end of the path at run time; what stands before it is looked for.
+            let fixed = match path.split_once("{{") {
+                Some((before, _)) => before.rsplit_once('/').map_or("", |(folder, _)| folder),
+                None => path,
+            };
+            !fixed.is_empty() && folder.has(fixed)
+        })
+    };
+    ["path", "workingDir"].into_iter().any(inside)
+        || step.env.values().any(|text| text.contains("SLIPWAY_BUNDLE"))
+        || step.config.values().any(names_bundle)
+}
+
+fn names_bundle(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("SLIPWAY_BUNDLE"),
+        Value::Array(items) => items.iter().any(names_bundle),
+        Value::Object(map) => map.values().any(names_bundle),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// What the instance or the step lacks.
+fn missing(step: &Step, step_type: &StepType, around: &Around<'_>, reasons: &mut Vec<String>) {
+    let mut lacks = |message: String| reasons.push(format!("step '{}' {message}", step.name));
+    for name in &step.secrets {
+        if !around.settings.secrets.contains(name) {
+            lacks(format!("needs the secret '{name}', which providers.{}.secrets does not have", around.provider));
+        }
+    }
+    for name in &step.egress {
+        // A full address is for the instance's sandbox to allow, and is looked at when the step starts.
+        if !name.contains(':') && !around.settings.egress.contains_key(name) {
+            lacks(format!("needs the address '{name}', which providers.{}.egress does not have", around.provider));
+        }
+    }
+    if !step.egress.is_empty() && step_type.privileges.network != NetworkMode::Egress {
+        lacks(format!("lists addresses, but its step type '{}' has no network mode 'egress'", step.kind));
+    }
+    config_problems(&step.config, &step_type.config_schema, &mut lacks);
+}
+
+/// Compares a step's config with its step type's schema as far as that can be done before templates are rendered.
+fn config_problems(config: &Map<String, Value>, schema: &Value, lacks: &mut dyn FnMut(String)) {
+    use jsonschema::error::ValidationErrorKind as Kind;
+    let Ok(validator) = jsonschema::validator_for(schema) else { return };
+    let config = Value::Object(config.clone());
+    for error in validator.iter_errors(&config).take(10) {
+        let about_keys = matches!(error.kind(), Kind::Required { .. } | Kind::AdditionalProperties { .. });
+        if about_keys || !has_template(error.instance()) {
+            let path = error.instance_path().to_string();
+            lacks(format!(
+                "does not fit its step type: {error}{}",
+                if path.is_empty() { path } else { format!(" (at config{path})") }
+            ));
+        }
+    }
+}
+
+fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{"),
+        Value::Array(items) => items.iter().any(has_template),
+        Value::Object(map) => map.values().any(has_template),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,139 @@
+//! YAML or JSON text to values, under limits, with the place of every value.
+//!
+//! The text is read event by event and given up at the first limit it passes, so what a hostile file costs does not
+//! depend on what it would expand to.
+
+mod build;
+mod scalar;
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser};
+use serde_json::Value;
+
+use super::problem::{Problem, code};
+
+/// Bytes a text may have.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// Mappings and sequences inside each other.
+pub const MAX_DEPTH: usize = 64;
+/// Values in all, those that aliases repeat counted each time.
+pub const MAX_NODES: usize = 50_000;
+/// Aliases in all.
+pub const MAX_ALIASES: usize = 64;
+/// Bytes of text that aliases may repeat.
+const MAX_REPEATED_BYTES: usize = 4 * MAX_BYTES;
+/// Flow brackets that may be open at once anywhere in the text, seen without parsing it.
+const MAX_OPEN_BRACKETS: usize = 4 * MAX_DEPTH;
+
+/// A place in a text, counted from 1; columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Line.
+    pub line: u32,
+    /// Column.
+    pub column: u32,
+}
+
+/// Where each value of a document is.
+#[derive(Clone, Debug, Default)]
+pub struct Positions {
+    root: Option<Place>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    key: Option<Position>,
+    value: Position,
+    children: Children,
+}
+
+#[derive(Clone, Debug)]
+enum Children {
+    None,
+    Map(HashMap<String, Place>),
+    List(Vec<Place>),
+}
+
+impl Positions {
+    /// The place of the key that names the value at `path` (of the value itself in a sequence), or of the nearest
+    /// value around it that exists.
+    #[must_use]
+    pub fn of(&self, path: &str) -> Option<Position> {
+        let mut at = self.root.as_ref()?;
+        for segment in path.split('/').skip(1) {
+            let segment = segment.replace("~1", "/").replace("~0", "~");
+            let next = match &at.children {
+                Children::None => None,
+                Children::Map(map) => map.get(&segment),
+                Children::List(list) => segment.parse::<usize>().ok().and_then(|index| list.get(index)),
+            };
+            match next {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        Some(at.key.unwrap_or(at.value))
+    }
+}
+
+/// Reads one YAML or JSON document.
+///
+/// # Errors
+/// The text is too large, too deep, has too many values or aliases, is not well-formed, holds several documents,
+/// a duplicate key, a key that is no string, a merge key, a tag, or a number JSON cannot hold; each with its place.
+pub fn parse(text: &str) -> Result<(Value, Positions), Vec<Problem>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.len() > MAX_BYTES {
+        return Err(vec![Problem::new(code::LIMIT, format!("the text is larger than {MAX_BYTES} bytes"))]);
+    }
+    refuse_many_brackets(text)?;
+    let joined;
+    let text = if text.trim_start().starts_with(['{', '[']) && text.contains("\\u") {
+        joined = scalar::join_surrogates(text);
+        joined.as_str()
+    } else {
+        text
+    };
+    let mut builder = build::Builder::default();
+    let mut parser = Parser::new_from_str(text);
+    while let Some(next) = parser.next_event() {
+        let (event, span) = match next {
+            Ok(next) => next,
+            Err(error) => {
+                let problem = Problem::new(code::SYNTAX, error.info().to_owned());
+                return Err(builder.give_up(problem.placed(Some(build::position(error.marker())))));
+            }
+        };
+        if matches!(event, Event::StreamEnd) {
+            break;
+        }
+        if let Err(problem) = builder.take(event, span) {
+            return Err(builder.give_up(problem));
+        }
+    }
+    builder.finish()
+}
+
+/// A flow collection is kept whole until it is known whether it is a key, which costs its depth at each token. Quotes
+/// and scripts are counted too; they hold far fewer.
+fn refuse_many_brackets(text: &str) -> Result<(), Vec<Problem>> {
+    let (mut open, mut line, mut column) = (0_usize, 1_u32, 0_u32);
+    for byte in text.bytes() {
+        column += 1;
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            b'\n' => (line, column) = (line + 1, 0),
+            _ => {}
+        }
+        if open > MAX_OPEN_BRACKETS {
+            let message = format!("more than {MAX_OPEN_BRACKETS} brackets are open at once");
+            return Err(vec![Problem::new(code::LIMIT, message).placed(Some(Position { line, column }))]);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
