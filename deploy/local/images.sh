@@ -50,4 +50,7 @@ build slipway/postgres-client:1 providers/postgres/images/postgres-client slipwa
 tool=''
 [[ -n ${TERRAFORM_RELEASE_URL:-} ]] || tool=$(command -v terraform || command -v tofu || true)
 build slipway/terraform:1 providers/core/images/terraform slipway/shell:1 "$tool"
-if [[ -n $built ]]; then docker image prune --force --filter label=dev.slipway.stage > /dev/null; fi
+# What the new ones replaced, and the stages between.
+if [[ -n $built ]]; then
+  for left in dev.slipway.image dev.slipway.stage; do docker image prune --force --filter "label=$left" > /dev/null; done
+fi
