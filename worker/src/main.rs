@@ -1,1 +1,3 @@
-fn main() {}
+fn main() {
+    worker::render::run_child_if_asked();
+}
