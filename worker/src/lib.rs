@@ -1,4 +1,33 @@
 //! The worker: takes a run, drives its steps in containers, reports, and forgets.
+//!
+//! ```text
+//! ticket ── service ── claim ── drive ─┬─ attempt ── contract, container, outputs ── recorded outcome
+//!                       lease (keeper) ┘            workspace, kept, logs
+//! ```
 
+pub mod attempt;
+pub mod clock;
+pub mod container;
+pub mod context;
+pub mod contract;
+pub mod drive;
 pub mod engine;
+pub mod graph;
+pub mod held;
+pub mod janitor;
+pub mod kept;
+pub mod lease;
+pub mod log_archive;
+pub mod logs;
+pub mod mask;
+pub mod outputs;
+pub mod presence;
+pub mod privileges;
 pub mod render;
+pub mod rescue;
+pub mod retry;
+mod service;
+pub mod tree;
+pub mod workspace;
+
+pub use service::{hurry, serve};

@@ -120,3 +120,47 @@ pub async fn without_lease(
     .fetch_all(executor)
     .await?)
 }
+
+/// What is known of a run that an engine still holds something of.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The run.
+    pub run_id: crate::domain::ids::RunId,
+    /// None when there is no such run (any more).
+    pub status: Option<crate::domain::run::RunStatus>,
+    /// Its fence.
+    pub fence: Option<crate::domain::ids::Fence>,
+    /// Who drives it, while it runs.
+    pub worker_id: Option<WorkerId>,
+}
+
+/// Where the given runs stand.
+///
+/// # Errors
+/// When Postgres cannot be reached; then nothing is known, and nothing may be removed.
+pub async fn standing(executor: impl PgExecutor<'_>, runs: &[crate::domain::ids::RunId]) -> Result<Vec<Standing>> {
+    Ok(sqlx::query_as!(
+        Standing,
+        r#"SELECT asked.id AS "run_id!: crate::domain::ids::RunId", run.status AS "status?: crate::domain::run::RunStatus",
+                  run.fence AS "fence?: crate::domain::ids::Fence", run.lease_worker_id AS "worker_id: WorkerId"
+           FROM UNNEST($1::uuid[]) AS asked (id) LEFT JOIN run ON run.id = asked.id"#,
+        &runs.iter().map(|id| id.0).collect::<Vec<_>>()
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// Archives that live workers other than `worker` keep workspaces in, with the worker's name.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn archives_in_use(executor: impl PgExecutor<'_>, worker: WorkerId) -> Result<Vec<(String, String)>> {
+    let rows = sqlx::query!(
+        r#"SELECT name, posture ->> 'archive' AS "archive!" FROM worker
+           WHERE id <> $1 AND state <> 'stopped' AND heartbeat_at > now() - interval '1 minute' AND posture ? 'archive'"#,
+        worker.0
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.name, row.archive)).collect())
+}

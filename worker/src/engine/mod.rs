@@ -5,6 +5,7 @@
 
 pub mod docker;
 pub mod sandbox;
+pub mod scripted;
 mod seccomp;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};

@@ -181,6 +181,19 @@ pub async fn finish(store: &Store, lease: Lease, outcome: &Finish) -> Result<App
     Ok(Applied::Applied(()))
 }
 
+/// Whether the run is over, and ended under this very lease.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn was_finished_by(executor: impl PgExecutor<'_>, lease: Lease) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM run WHERE id = $1 AND fence = $2 AND finished_at IS NOT NULL) AS "found!""#,
+        lease.run_id.0,
+        lease.fence.0
+    );
+    Ok(found.fetch_one(executor).await?)
+}
+
 /// Locks the run's row if the lease still holds.
 async fn lock(executor: impl PgExecutor<'_>, lease: Lease) -> Result<Applied> {
     let row = sqlx::query_scalar!(

@@ -1,0 +1,238 @@
+//! What a step is given: its configuration filled in and checked, its files, its environment, its privileges.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use shared::{
+    config::{Config, ProviderSettings, SecretSource},
+    domain::{
+        plan::{PlannedStep, StepType},
+        run::error_code,
+    },
+};
+
+use crate::{
+    container::Setback,
+    engine::StepFile,
+    mask::Mask,
+    privileges::{self, Granted},
+    render::{RenderError, RenderRequest, Renderer},
+};
+
+/// Why a step failed: a stable code and a message for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// One of `domain::run::error_code`.
+    pub code: &'static str,
+    /// Says what to do, where there is something to do.
+    pub message: String,
+}
+
+impl Failure {
+    /// The plan cannot be carried out as written, or not on this instance.
+    #[must_use]
+    pub fn plan(message: impl Into<String>) -> Self {
+        Self { code: error_code::INVALID_PLAN, message: message.into() }
+    }
+}
+
+/// A step, ready to be put into a container.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The image to run.
+    pub image: String,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// The step's own and its step type's, without what the worker adds.
+    pub env: BTreeMap<String, String>,
+    /// Under `/run/slipway`.
+    pub files: Vec<StepFile>,
+    /// What it may do.
+    pub granted: Granted,
+}
+
+/// Fills in a step of a run.
+#[derive(Debug)]
+pub struct Contract<'a> {
+    /// The worker's.
+    pub config: &'a Config,
+    /// Renders templates.
+    pub renderer: &'a Renderer,
+    /// The provider of the run.
+    pub provider: &'a str,
+    /// `.parameters`, `.steps` and `.settings`.
+    pub data: &'a Map<String, Value>,
+    /// Learns the secrets that the step is given.
+    pub mask: &'a Mask,
+}
+
+impl Contract<'_> {
+    /// Renders and checks everything a step needs.
+    ///
+    /// # Errors
+    /// When a template fails, the configuration does not fit the step type, a secret is missing or a privilege is not
+    /// allowed.
+    pub async fn make_ready(&self, step: &PlannedStep) -> Result<Ready, Setback> {
+        let kind = &step.step_type;
+        let files: Vec<_> = kind.files.iter().map(|file| Value::from(file.content.as_str())).collect();
+        let mut request = RenderRequest {
+            context: self.data.clone(),
+            values: object(json!({"config": step.config, "env": step.env, "egress": step.egress})),
+            then: object(json!({"image": kind.image, "command": kind.command, "env": kind.env, "files": files})),
+        };
+        let rendered = match self.renderer.render(request.clone()).await {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                // A step type's template that stumbles over a configuration is better explained by the schema.
+                request.then = Map::new();
+                if let Ok(rendered) = self.renderer.render(request).await {
+                    check(kind, &rendered.values["config"]).map_err(|why| refused(step, why))?;
+                }
+                return Err(setback(&format!("step {}", step.name), &error));
+            }
+        };
+        let (filled, made) = (rendered.values, rendered.then);
+        check(kind, &filled["config"]).map_err(|why| refused(step, why))?;
+
+        let settings = self.config.providers.get(self.provider);
+        let targets = texts(&filled["egress"]);
+        let granted = privileges::grant(kind, &targets, self.provider, settings, &self.config.sandbox)
+            .map_err(|why| refused(step, why))?;
+        let mut files: Vec<StepFile> = kind
+            .files
+            .iter()
+            .zip(texts(&made["files"]))
+            .map(|(file, content)| StepFile {
+                path: format!("/run/slipway/files/{}", file.name),
+                mode: if file.executable { 0o500 } else { 0o400 },
+                content: content.into(),
+            })
+            .collect();
+        for name in &step.secrets {
+            let secret = read_secret(self.provider, settings, name).await.map_err(|why| refused(step, why))?;
+            self.mask.add(&secret);
+            files.push(StepFile {
+                path: format!("/run/slipway/secrets/{name}"),
+                mode: 0o400,
+                content: Bytes::from(secret),
+            });
+        }
+        let mut env = variables(&made["env"]);
+        env.extend(variables(&filled["env"]));
+        Ok(Ready { image: text(&made["image"]), argv: texts(&made["command"]), env, files, granted })
+    }
+}
+
+fn refused(step: &PlannedStep, why: impl std::fmt::Display) -> Setback {
+    Setback::Failed(Failure::plan(format!("step {}: {why}", step.name)))
+}
+
+/// A template's error is the plan's; a missing process for rendering is this worker's.
+#[must_use]
+pub fn setback(of: &str, error: &RenderError) -> Setback {
+    if error.is_final() {
+        Setback::Failed(Failure::plan(format!("{of}: {error}")))
+    } else {
+        Setback::Passing(error.to_string())
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn variables(value: &Value) -> BTreeMap<String, String> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// A list inside a list stands for its elements: `command: ["{{.config.command}}"]`.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => {
+            items.iter().flat_map(|item| if item.is_array() { texts(item) } else { vec![text(item)] }).collect()
+        }
+        Value::Null => Vec::new(),
+        single => vec![text(single)],
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// Checks a rendered configuration against its step type's schema.
+fn check(kind: &StepType, config: &Value) -> Result<(), String> {
+    if kind.config_schema.is_null() {
+        return Ok(());
+    }
+    let validator = jsonschema::validator_for(&kind.config_schema)
+        .map_err(|error| format!("the schema of step type {} is broken: {error}", kind.name))?;
+    let errors: Vec<String> = validator
+        .iter_errors(config)
+        .take(5)
+        .map(|error| {
+            let path = error.instance_path().to_string();
+            if path.is_empty() { error.to_string() } else { format!("config{path}: {error}") }
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
+}
+
+/// Secrets larger than this are a mistake.
+const SECRET: u64 = 256 * 1024;
+
+async fn read_secret(provider: &str, settings: Option<&ProviderSettings>, name: &str) -> Result<String, String> {
+    let source = settings.and_then(|settings| settings.secrets.get(name));
+    match source {
+        None => Err(format!("the secret {name} is not configured: set providers.{provider}.secrets.{name}")),
+        Some(SecretSource::Env(variable)) => std::env::var(variable)
+            .map_err(|_| format!("the secret {name} is not there: the worker has no variable {variable}")),
+        Some(SecretSource::File(path)) => {
+            let missing =
+                |error: std::io::Error| format!("the secret {name} cannot be read from {}: {error}", path.display());
+            if tokio::fs::metadata(path).await.map_err(missing)?.len() > SECRET {
+                return Err(format!("the secret {name} has more than {SECRET} bytes"));
+            }
+            let text = tokio::fs::read_to_string(path).await.map_err(missing)?;
+            Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+        }
+    }
+}
+
+/// `.parameters`, `.steps` and `.settings`, as templates see them.
+#[must_use]
+pub fn data(
+    parameters: &Value,
+    settings: &Map<String, Value>,
+    outputs: &BTreeMap<String, Map<String, Value>>,
+) -> Map<String, Value> {
+    let steps: Map<String, Value> =
+        outputs.iter().map(|(step, outputs)| (step.clone(), json!({"output": outputs, "outputs": outputs}))).collect();
+    object(json!({"parameters": parameters, "settings": settings, "steps": steps}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_in_a_command_stands_for_its_elements() {
+        assert_eq!(texts(&json!(["sh", ["-c", "x"], 3])), ["sh", "-c", "x", "3"]);
+    }
+
+    #[test]
+    fn a_configuration_that_does_not_fit_names_the_place() {
+        let kind =
+            StepType { config_schema: json!({"properties": {"port": {"type": "integer"}}}), ..StepType::default() };
+        let error = check(&kind, &json!({"port": "x"})).unwrap_err();
+        assert!(error.contains("config/port"), "{error}");
+    }
+}

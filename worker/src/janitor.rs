@@ -1,0 +1,75 @@
+//! Removes what dead workers leave behind, and only that: nothing is removed unless a Postgres that answers says that
+//! nobody wants it.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use shared::{
+    domain::{ids::Fence, run::RunStatus},
+    store::{log, worker},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{context::Context, engine::Engine, log_archive};
+
+/// How often it looks.
+const PERIOD: Duration = Duration::from_secs(30);
+/// Logs archived in one pass.
+const LOGS: i64 = 50;
+
+/// Looks now and then, until `stop`.
+pub async fn run<E: Engine>(cx: Arc<Context<E>>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = pass(&cx).await {
+            tracing::warn!(worker.id = %cx.id, %error, "the janitor removed nothing more");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PERIOD) => {}
+        }
+    }
+}
+
+/// One look at everything.
+///
+/// # Errors
+/// When the engine or Postgres does not answer; nothing is removed then.
+pub async fn pass<E: Engine>(cx: &Context<E>) -> anyhow::Result<()> {
+    let instance = &cx.config.instance.0;
+    let found = cx.engine.list(instance).await?;
+    let mut runs: BTreeSet<_> = cx.engine.leftovers(instance).await?.into_iter().collect();
+    runs.extend(found.iter().map(|container| container.owner.run_id));
+    let asked: Vec<_> = runs.into_iter().collect();
+    if !asked.is_empty() {
+        // Asked after the engine was looked at: what began since then is not in `asked`.
+        for run in worker::standing(cx.store.pool(), &asked).await? {
+            let below = match (run.status, run.fence) {
+                // Over, or pruned: nobody wants any of it.
+                (None, _) | (Some(RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled), _) => {
+                    Fence(i64::MAX)
+                }
+                // Another worker has it, and its own containers if it uses this engine too. A state that is kept in one of
+                // these was given up for lost by that worker when it found it could not look in here.
+                (Some(RunStatus::Running), Some(fence)) if run.worker_id != Some(cx.id) => fence,
+                // Ours, or about to be someone's: whoever takes it looks first at what is here.
+                (Some(RunStatus::Running | RunStatus::Pending | RunStatus::Queued | RunStatus::Suspended), _) => {
+                    continue;
+                }
+            };
+            if below != Fence(i64::MAX)
+                && !found.iter().any(|one| one.owner.run_id == run.run_id && one.owner.fence < below)
+            {
+                continue;
+            }
+            tracing::info!(run.id = %run.run_id, "removes what was left behind");
+            if let Err(error) = cx.engine.sweep(instance, run.run_id, below).await {
+                tracing::warn!(run.id = %run.run_id, %error, "what was left behind stays for now");
+            }
+        }
+    }
+    for run in log::unarchived(cx.store.pool(), LOGS).await? {
+        if let Err(error) = log_archive::archive(cx, run).await {
+            tracing::warn!(run.id = %run, %error, "a log is not archived yet");
+        }
+    }
+    Ok(())
+}
