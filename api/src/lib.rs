@@ -1,1 +1,39 @@
+//! Slipway's HTTP service: takes requests, writes Postgres, serves reads and streams. It never pushes or takes tickets
+//! and never speaks to Docker.
 
+mod auth;
+mod conditional;
+mod error;
+mod execute;
+mod extract;
+mod health;
+mod idempotency;
+mod logs;
+mod openapi;
+mod outputs;
+mod page;
+mod providers;
+mod queues;
+mod request;
+mod resources;
+mod routes;
+mod run_view;
+mod serve;
+mod specs;
+mod state;
+mod submission;
+mod tail;
+mod terraform_state;
+mod workers;
+mod workflows;
+
+pub use routes::router;
+pub use serve::{Server, bind, serve};
+pub use state::AppState;
+
+use crate::error::Problem;
+
+/// Commits, so that what was answered is what happened.
+async fn commit(tx: shared::store::StoreTransaction) -> Result<(), Problem> {
+    tx.commit().await.map_err(|error| Problem::from(shared::store::StoreError::from(error)))
+}

@@ -1,1 +1,55 @@
-fn main() {}
+//! The api: parse the configuration, start telemetry, serve.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use shared::{
+    config::Config,
+    store::{Store, api_key},
+    telemetry,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Slipway's HTTP service.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Configuration file; `SLIPWAY_CONFIG` names one too.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes an admin's API key, prints it once, and exits.
+    CreateKey {
+        /// Who or what it is for.
+        name: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let config = Config::load(arguments.config.as_deref())?;
+    telemetry::init(&config.log);
+    let store = Store::connect(&config.database, "slipway-api").context("database.url")?;
+    store.migrate().await.context("bringing the schema up to date")?;
+    if let Some(Command::CreateKey { name }) = arguments.command {
+        let (_, secret) = api_key::create(store.pool(), &name, api_key::Role::Admin).await?;
+        println!("{secret}");
+        return Ok(());
+    }
+    let shutdown = CancellationToken::new();
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        stop.cancel();
+    });
+    api::serve(config, store, shutdown).await
+}

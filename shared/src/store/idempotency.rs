@@ -35,9 +35,13 @@ pub enum Begun {
 /// # Errors
 /// When Postgres cannot be reached, or the wait was longer than `lock_timeout`.
 pub async fn begin(conn: &mut PgConnection, caller: ApiKeyId, key: &str, request_hash: &[u8; 32]) -> Result<Begun> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || $1::text || ':' || $2, 0))", caller.to_string(), key)
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || $1::text || ':' || $2, 0))",
+        caller.to_string(),
+        key
+    )
+    .execute(&mut *conn)
+    .await?;
     let row = sqlx::query!(
         "SELECT request_hash, status, location, body FROM idempotency_key WHERE api_key_id = $1 AND key = $2",
         caller.0,

@@ -11,6 +11,12 @@ use sqlx::{
 
 use crate::config::Database;
 
+/// A connection, in a transaction mostly: for callers that name it without knowing sqlx.
+pub use sqlx::PgConnection as Connection;
+
+/// What [`Store::begin`] gives; rolled back when it is dropped without a commit.
+pub type StoreTransaction = Transaction<'static, Postgres>;
+
 pub mod advance;
 pub mod api_key;
 pub mod application;
@@ -69,6 +75,12 @@ impl StoreError {
         // Serialization failure, deadlock, lock timeout, unique violation.
         matches!(&self.0, sqlx::Error::Database(error)
             if error.code().is_some_and(|code| ["40001", "40P01", "55P03", "23505"].contains(&&*code)))
+    }
+
+    /// Whether a value was given that Postgres cannot hold (a zero byte in a text, say): the caller's fault.
+    #[must_use]
+    pub fn is_unstorable(&self) -> bool {
+        matches!(&self.0, sqlx::Error::Database(error) if error.code().is_some_and(|code| code.starts_with("22")))
     }
 
     /// Whether the named constraint or unique index was violated.

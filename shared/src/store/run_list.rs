@@ -118,7 +118,12 @@ pub struct Filter {
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn page(executor: impl PgExecutor<'_>, filter: &Filter, before: Option<Uuid>, limit: i64) -> Result<Vec<Run>> {
+pub async fn page(
+    executor: impl PgExecutor<'_>,
+    filter: &Filter,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Run>> {
     Ok(sqlx::query_as!(
         Run,
         r#"SELECT run.id AS "id: RunId", run.kind AS "kind: RunKind", run.operation AS "operation: Operation",
@@ -176,12 +181,12 @@ pub async fn find(executor: impl PgExecutor<'_>, id: RunId) -> Result<Option<Run
     Ok(page(executor, &Filter { id: Some(id), ..Filter::default() }, None, 1).await?.pop())
 }
 
-/// Whether a run is over; none when there is no such run.
+/// Where a run stands; none when there is no such run.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn is_over(executor: impl PgExecutor<'_>, id: RunId) -> Result<Option<bool>> {
-    Ok(sqlx::query_scalar!(r#"SELECT finished_at IS NOT NULL AS "over!" FROM run WHERE id = $1"#, id.0)
+pub async fn status(executor: impl PgExecutor<'_>, id: RunId) -> Result<Option<RunStatus>> {
+    Ok(sqlx::query_scalar!(r#"SELECT status AS "status: RunStatus" FROM run WHERE id = $1"#, id.0)
         .fetch_optional(executor)
         .await?)
 }

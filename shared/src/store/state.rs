@@ -3,8 +3,8 @@
 //! The writes here are those of people, through the HTTP state protocol. A worker's writes are fenced and live with
 //! the lease. Both take the resource's row first, so that a version number is given out once.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgExecutor};
 
@@ -28,7 +28,7 @@ pub struct StateVersion {
     pub lineage: String,
     /// The file, byte for byte.
     pub content: Vec<u8>,
-    /// MD5 of the content as the writer gave it, base64; empty when it gave none.
+    /// MD5 of the content, in hex.
     pub md5: String,
     /// The run that wrote it; none when a person did.
     pub run_id: Option<RunId>,
@@ -98,7 +98,23 @@ async fn lock_row(conn: &mut PgConnection, id: ResourceId) -> Result<Option<Opti
     if found.is_none() {
         return Ok(None);
     }
-    Ok(Some(lock_of(conn, id).await?))
+    if let Some(held) = lock_of(&mut *conn, id).await? {
+        return Ok(Some(Some(held)));
+    }
+    // A run that has begun may hold a newer state than the one stored: it counts as a lock.
+    let run = sqlx::query!(
+        r#"SELECT id AS "id: RunId", started_at FROM run
+           WHERE resource_id = $1 AND (status = 'running' OR status IN ('queued', 'suspended', 'pending') AND started_at IS NOT NULL)"#,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(Some(run.map(|run| StateLock {
+        lock_id: run.id.to_string(),
+        info: json!({"ID": run.id, "Operation": "run", "Who": format!("run {}", run.id), "Created": run.started_at,
+                     "Info": "the lock ends with the run"}),
+        run_id: Some(run.id),
+    })))
 }
 
 /// Takes the lock for a person. Taking it again with the same id is no error.
@@ -142,6 +158,12 @@ pub async fn unlock(conn: &mut PgConnection, id: ResourceId, lock_id: Option<&st
     }
 }
 
+/// What the state protocol checks a transfer by. No protection against anyone who means harm.
+#[must_use]
+pub fn md5(content: &[u8]) -> [u8; 16] {
+    Md5::digest(content).into()
+}
+
 /// A state that a person writes.
 #[derive(Clone, Debug)]
 pub struct NewState<'a> {
@@ -151,8 +173,6 @@ pub struct NewState<'a> {
     pub serial: i64,
     /// The tool's own id of this line of states.
     pub lineage: &'a str,
-    /// MD5 as the writer gave it.
-    pub md5: Option<&'a [u8]>,
     /// The lock under which it is written.
     pub lock_id: Option<&'a str>,
     /// Who writes.
@@ -179,15 +199,18 @@ pub async fn write(conn: &mut PgConnection, id: ResourceId, state: &NewState<'_>
         state.serial,
         state.lineage,
         state.content,
-        state.md5.map(|digest| BASE64_STANDARD.encode(digest)).unwrap_or_default(),
+        hex::encode(md5(state.content)),
         state.written_by,
     )
     .fetch_one(&mut *conn)
     .await?;
     // A person has decided which state is the right one.
-    sqlx::query!("UPDATE resource SET state_uncertain_since = NULL WHERE id = $1 AND state_uncertain_since IS NOT NULL", id.0)
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query!(
+        "UPDATE resource SET state_uncertain_since = NULL WHERE id = $1 AND state_uncertain_since IS NOT NULL",
+        id.0
+    )
+    .execute(&mut *conn)
+    .await?;
     let stored = NewEvent {
         kind: events::STATE_STORED.into(),
         resource_id: Some(id),

@@ -283,11 +283,8 @@ fn asks_for_the_same(
     there: &Present,
     present: &BTreeMap<String, Present>,
 ) -> bool {
-    let needed: Option<BTreeSet<ResourceId>> = wanted
-        .depends_on
-        .iter()
-        .map(|name| Some(present.get(&submission.resources.get(name)?.identity)?.id))
-        .collect();
+    let needed: Option<BTreeSet<ResourceId>> =
+        wanted.depends_on.iter().map(|name| Some(present.get(&submission.resources.get(name)?.identity)?.id)).collect();
     wanted.kind == there.kind
         && wanted.class == there.class
         && wanted.params == there.params
@@ -303,7 +300,8 @@ async fn add_resources(
     id: ApplicationId,
     present: BTreeMap<String, Present>,
 ) -> Result<()> {
-    let mut ids: BTreeMap<String, ResourceId> = present.into_iter().map(|(identity, there)| (identity, there.id)).collect();
+    let mut ids: BTreeMap<String, ResourceId> =
+        present.into_iter().map(|(identity, there)| (identity, there.id)).collect();
     let mut new: BTreeMap<&str, (&String, &Wanted)> = BTreeMap::new();
     for (name, wanted) in &submission.resources {
         if !ids.contains_key(&wanted.identity) {

@@ -1,0 +1,203 @@
+//! Errors as problem details (RFC 9457). Internal text is logged, never sent.
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shared::store::StoreError;
+use utoipa::ToSchema;
+
+/// One thing that is wrong with what was sent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct InputError {
+    /// What kind of mistake it is; stable.
+    pub code: &'static str,
+    /// JSON pointer to the value; empty for the document as a whole.
+    pub path: String,
+    /// Line in the body, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Column in that line, from 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl From<shared::formats::problem::Problem> for InputError {
+    fn from(problem: shared::formats::problem::Problem) -> Self {
+        Self {
+            code: problem.code,
+            path: problem.path,
+            line: problem.line,
+            column: problem.column,
+            message: problem.message,
+        }
+    }
+}
+
+/// The body of every answer that is an error, `application/problem+json`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemDetails {
+    /// `/problems/<code>`; stable.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong this time, and what to do.
+    pub detail: String,
+    /// Each thing that is wrong with the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<InputError>,
+    /// To find the request in the logs by; also in `x-request-id`.
+    pub request_id: String,
+    /// Members that only this kind of problem has.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub more: Map<String, Value>,
+}
+
+/// A problem on its way out; rendered with the request's id by `request::observe`.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem(Box<Parts>);
+
+/// Boxed, so that results stay small where all goes well.
+#[derive(Clone, Debug)]
+struct Parts {
+    status: StatusCode,
+    /// Last part of its `type`.
+    code: &'static str,
+    detail: String,
+    errors: Vec<InputError>,
+    /// Members that only this kind of problem has.
+    more: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of this status and code.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self(Box::new(Parts { status, code, detail, errors: Vec::new(), more: Map::new(), headers: Vec::new() }))
+    }
+
+    /// 404.
+    pub(crate) fn not_found(what: &str, which: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} '{which}'"))
+    }
+
+    /// 400 for something other than a Score file.
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    /// 409.
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 500; what happened is for the log.
+    pub(crate) fn internal(cause: &(dyn std::fmt::Display + Send + Sync)) -> Self {
+        tracing::error!(error = %cause, "request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something went wrong inside Slipway; its log has more under the request's id",
+        )
+    }
+
+    /// Adds the list of what is wrong.
+    #[must_use]
+    pub(crate) fn with_errors(mut self, errors: Vec<InputError>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.more.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// What is sent for it.
+    pub(crate) fn render(self, request_id: &str) -> Response {
+        let parts = *self.0;
+        let body = ProblemDetails {
+            kind: format!("/problems/{}", parts.code),
+            title: title(parts.code).unwrap_or_else(|| parts.status.canonical_reason().unwrap_or("Error")).into(),
+            status: parts.status.as_u16(),
+            detail: parts.detail,
+            errors: parts.errors,
+            request_id: request_id.into(),
+            more: parts.more,
+        };
+        let mut response = (parts.status, axum::Json(body)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        for (name, value) in parts.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+fn title(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "invalid-spec" => "The Score file is not valid",
+        "invalid-inputs" => "The inputs do not fit the workflow",
+        "changes-not-supported" => "The submission changes or removes resources",
+        "shared-conflict" => "A shared resource is asked for differently elsewhere",
+        "being-deleted" => "It is being deleted",
+        "other-team" => "It belongs to another team",
+        "run-over" => "The run is over",
+        "not-retryable" => "The run cannot be retried",
+        "state-locked" => "The state is locked",
+        "idempotency-key-reused" => "The Idempotency-Key was used for another request",
+        "request-in-progress" => "A request with the same effect is in progress",
+        "unauthorized" => "A valid API key is needed",
+        "too-large" => "The body is too large",
+        "unavailable" => "Slipway cannot answer right now",
+        _ => return None,
+    })
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.0.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_unavailable() {
+            tracing::warn!(%error, "the database did not answer");
+            let detail = "the database does not answer; try again in a few seconds";
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if error.is_conflict() {
+            tracing::info!(%error, "another request stood in the way");
+            let detail = "another request is changing the same thing; try again";
+            return Self::conflict("request-in-progress", detail)
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if error.is_unstorable() {
+            tracing::info!(%error, "a request held what cannot be stored");
+            return Self::bad_request("the request holds a value that cannot be stored, such as a zero byte in a text");
+        }
+        Self::internal(&error)
+    }
+}

@@ -1,0 +1,215 @@
+//! Providers: who makes resources, and with which workflows.
+
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use shared::{
+    domain::run::Operation,
+    formats::{
+        provider::Category,
+        registry::{ProviderRecord, WorkflowRecord},
+    },
+    store::{Connection, provider},
+};
+use utoipa::ToSchema;
+
+use crate::{
+    conditional,
+    error::{Problem, ProblemDetails},
+    extract::Path,
+    state::AppState,
+};
+
+/// Reads what the scheduler has stored.
+fn record(row: &provider::Provider) -> Result<ProviderRecord, Problem> {
+    serde_json::from_value(row.manifest.clone())
+        .map_err(|error| Problem::internal(&format!("the record of provider {} cannot be read: {error}", row.name)))
+}
+
+/// The providers that are loaded now.
+pub(crate) async fn current(conn: &mut Connection) -> Result<Vec<ProviderRecord>, Problem> {
+    provider::list(conn).await?.iter().map(record).collect()
+}
+
+/// A provider.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProviderView {
+    /// Its name.
+    name: String,
+    /// Its version.
+    version: String,
+    /// The commit its files are of, when they come from Git.
+    commit: Option<String>,
+    /// Free text.
+    category: Option<String>,
+    /// For people.
+    description: Option<String>,
+    /// Who wrote it.
+    author: Option<String>,
+    /// Where to read about it.
+    homepage: Option<String>,
+    /// Tags.
+    tags: Vec<String>,
+    /// Resource types it serves, other names too.
+    resource_types: Vec<String>,
+    /// How many workflows it has.
+    workflows: usize,
+    /// Step types it brings.
+    step_types: Vec<String>,
+    /// What its authors should change.
+    warnings: Vec<String>,
+    /// SHA-256 of all that it consists of.
+    digest: String,
+    /// When this version was loaded first.
+    loaded_at: DateTime<Utc>,
+}
+
+impl ProviderView {
+    fn of(row: &provider::Provider) -> Result<Self, Problem> {
+        let record = record(row)?;
+        Ok(Self {
+            digest: row.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            loaded_at: row.loaded_at,
+            name: record.name,
+            version: record.version,
+            commit: record.commit,
+            category: record.category,
+            description: record.description,
+            author: record.author,
+            homepage: record.homepage,
+            tags: record.tags,
+            resource_types: record.capabilities.into_keys().collect(),
+            workflows: record.workflows.len(),
+            step_types: record.step_types.into_iter().map(|it| it.step_type.name).collect(),
+            warnings: record.warnings,
+        })
+    }
+}
+
+/// Every provider, by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Providers {
+    /// The providers.
+    items: Vec<ProviderView>,
+}
+
+/// The providers that are loaded.
+#[utoipa::path(get, path = "/api/providers", tag = "providers", responses((status = 200, body = Providers)))]
+pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<Providers>, Problem> {
+    let rows = provider::list(app.store.pool()).await?;
+    Ok(Json(Providers { items: rows.iter().map(ProviderView::of).collect::<Result<_, _>>()? }))
+}
+
+/// A provider and what it can do for each resource type.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProviderDetail {
+    /// The provider.
+    #[serde(flatten)]
+    provider: ProviderView,
+    /// By resource type: which workflow serves which operation.
+    #[schema(value_type = Object)]
+    capabilities: Value,
+}
+
+async fn find(app: &AppState, name: &str) -> Result<provider::Provider, Problem> {
+    provider::find(app.store.pool(), name).await?.ok_or_else(|| Problem::not_found("provider", name))
+}
+
+/// One provider.
+#[utoipa::path(get, path = "/api/providers/{name}", tag = "providers", params(("name" = String, Path)),
+    responses((status = 200, body = ProviderDetail), (status = 304), (status = 404, body = ProblemDetails)))]
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let row = find(&app, &name).await?;
+    let capabilities = serde_json::to_value(record(&row)?.capabilities).map_err(|error| Problem::internal(&error))?;
+    conditional::json(&headers, &ProviderDetail { provider: ProviderView::of(&row)?, capabilities })
+}
+
+/// A workflow of a provider.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkflowView {
+    /// Its name.
+    name: String,
+    /// `provisioner` serves one resource operation, `goldenpath` is started by a person.
+    #[schema(value_type = String, example = "provisioner")]
+    category: Category,
+    /// The operation it serves.
+    #[schema(value_type = Option<String>, example = "create")]
+    operation: Option<Operation>,
+    /// For people.
+    description: Option<String>,
+    /// Its version.
+    version: Option<String>,
+    /// Tags.
+    tags: Vec<String>,
+    /// What its runs take.
+    #[schema(value_type = Vec<Object>)]
+    parameters: Value,
+    /// Its steps, in order: name, type, what they wait for.
+    steps: Vec<WorkflowStepView>,
+    /// Names of what its runs give back.
+    outputs: Vec<String>,
+    /// Why it cannot run on this instance, if so.
+    unavailable: Option<String>,
+}
+
+/// A step of a workflow.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkflowStepView {
+    /// Its name.
+    name: String,
+    /// Its step type.
+    #[serde(rename = "type")]
+    kind: String,
+    /// Steps that are over before it begins.
+    depends_on: Vec<String>,
+}
+
+impl WorkflowView {
+    fn of(record: WorkflowRecord) -> Result<Self, Problem> {
+        Ok(Self {
+            parameters: serde_json::to_value(&record.parameters).map_err(|error| Problem::internal(&error))?,
+            name: record.name,
+            category: record.category,
+            operation: record.operation,
+            description: record.description,
+            version: record.version,
+            tags: record.tags,
+            outputs: record.plan.outputs.into_keys().collect(),
+            steps: record
+                .plan
+                .steps
+                .into_iter()
+                .map(|step| WorkflowStepView {
+                    name: step.name,
+                    kind: step.step_type.name,
+                    depends_on: step.depends_on,
+                })
+                .collect(),
+            unavailable: record.unavailable,
+        })
+    }
+}
+
+/// The workflows of a provider, in the order of its manifest.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Workflows {
+    /// The workflows.
+    items: Vec<WorkflowView>,
+}
+
+/// The workflows of one provider.
+#[utoipa::path(get, path = "/api/providers/{name}/workflows", tag = "providers", params(("name" = String, Path)),
+    responses((status = 200, body = Workflows), (status = 404, body = ProblemDetails)))]
+pub(crate) async fn workflows(
+    State(app): State<AppState>,
+    Path(name): Path<String>,
+) -> Result<Json<Workflows>, Problem> {
+    let row = find(&app, &name).await?;
+    let items = record(&row)?.workflows.into_iter().map(WorkflowView::of).collect::<Result<_, _>>()?;
+    Ok(Json(Workflows { items }))
+}

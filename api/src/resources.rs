@@ -1,0 +1,347 @@
+//! Resources: what applications asked for, how it stands, what it gives.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::{
+    domain::{
+        event as events,
+        ids::{ApplicationId, ResourceId, RunId},
+        resource::ResourceState,
+        run::RunStatus,
+    },
+    store::{
+        event::{self, NewEvent},
+        resource, resource_list,
+    },
+};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    conditional,
+    error::{Problem, ProblemDetails},
+    extract::{Caller, Path, Query},
+    outputs,
+    page::{Page, Paging, choice, selector},
+    state::AppState,
+};
+
+/// Events shown in a resource's history.
+const HISTORY: i64 = 100;
+
+/// A resource.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResourceView {
+    /// Its id.
+    #[schema(value_type = Uuid)]
+    pub id: ResourceId,
+    /// Its name in its application.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its class, when the spec names one.
+    pub class: Option<String>,
+    /// What makes two requests the same resource.
+    pub identity: String,
+    /// Whether several applications may use it.
+    pub shared: bool,
+    /// The application it belongs to.
+    pub application: String,
+    /// That application's id.
+    #[schema(value_type = Uuid)]
+    pub application_id: ApplicationId,
+    /// Where it stands: `requested`, `provisioning`, `active`, `updating`, `degraded`, `failed`, `terminating`, `terminated`.
+    #[schema(value_type = String, example = "active")]
+    pub state: ResourceState,
+    /// Since when.
+    pub state_since: DateTime<Utc>,
+    /// What is happening to it, from its run: `pending`, `queued`, `in_progress`, `done`, `error`, `ready`.
+    pub status: &'static str,
+    /// Why its run does not go on.
+    pub waiting_reason: Option<String>,
+    /// Whether it should be gone.
+    pub absent: bool,
+    /// Why it failed.
+    pub error_code: Option<String>,
+    /// Why it failed, for people.
+    pub error_message: Option<String>,
+    /// The provider that serves it.
+    pub provider: Option<String>,
+    /// That provider's version.
+    pub provider_version: Option<String>,
+    /// The run that works on it.
+    #[schema(value_type = Option<Uuid>)]
+    pub current_run_id: Option<RunId>,
+    /// The last run that worked on it.
+    #[schema(value_type = Option<Uuid>)]
+    pub last_run_id: Option<RunId>,
+    /// As written in the spec.
+    #[schema(value_type = Object)]
+    pub params: Value,
+    /// Labels.
+    #[schema(value_type = Object)]
+    pub labels: Value,
+    /// Annotations.
+    #[schema(value_type = Object)]
+    pub annotations: Value,
+    /// What its provider gave back; sensitive values are `***`.
+    #[schema(value_type = Object)]
+    pub outputs: Value,
+    /// Names of the sensitive outputs.
+    pub sensitive_outputs: Vec<String>,
+    /// Since when the state kept for it may be older than what is real: a person must decide.
+    pub state_uncertain_since: Option<DateTime<Utc>>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When anything about it changed last.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What is happening to a resource, in the words that people know from InfraKitchen. Derived, never stored.
+pub(crate) const fn status(state: ResourceState, run: Option<RunStatus>) -> &'static str {
+    use ResourceState as S;
+    match run {
+        Some(RunStatus::Queued) => "queued",
+        Some(RunStatus::Running) => "in_progress",
+        Some(RunStatus::Pending | RunStatus::Suspended) => "pending",
+        Some(RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled) | None => match state {
+            S::Requested | S::Provisioning | S::Updating | S::Terminating => "pending",
+            S::Active | S::Terminated => "done",
+            S::Degraded => "ready",
+            S::Failed => "error",
+        },
+    }
+}
+
+impl ResourceView {
+    /// The view of a row; sensitive outputs are shown only when `reveal` is set.
+    pub(crate) fn of(row: resource_list::Resource, reveal: bool) -> Self {
+        let sensitive = &row.sensitive_outputs;
+        let outputs = if reveal {
+            row.outputs
+        } else {
+            outputs::masked(row.outputs, |name| sensitive.iter().any(|it| it == name))
+        };
+        Self {
+            id: row.id,
+            name: row.name,
+            kind: row.kind,
+            class: row.class,
+            identity: row.identity,
+            shared: row.shared,
+            application: row.application,
+            application_id: row.application_id,
+            state: row.state,
+            state_since: row.state_since,
+            status: status(row.state, row.run_status),
+            waiting_reason: row.run_reason,
+            absent: row.absent,
+            error_code: row.error_code,
+            error_message: row.error_message,
+            provider: row.provider,
+            provider_version: row.provider_version,
+            current_run_id: row.current_run_id,
+            last_run_id: row.last_run_id,
+            params: row.params,
+            labels: row.labels,
+            annotations: row.annotations,
+            outputs,
+            sensitive_outputs: row.sensitive_outputs,
+            state_uncertain_since: row.state_uncertain_since,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// Which resources to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ResourceFilter {
+    /// Of this type.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    kind: Option<String>,
+    /// In this state.
+    state: Option<String>,
+    /// Used by the application of this name.
+    application: Option<String>,
+    /// `key=value`, `key!=value`, `key`, `!key`, separated by commas.
+    labels: Option<String>,
+}
+
+/// Resources, newest first. Terminated ones are listed with `state=terminated` only.
+#[utoipa::path(get, path = "/api/resources", tag = "resources", params(ResourceFilter, Paging),
+    responses((status = 200, body = Page<ResourceView>), (status = 400, body = ProblemDetails)))]
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Query(filter): Query<ResourceFilter>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<ResourceView>>, Problem> {
+    let wanted = resource_list::Filter {
+        kind: filter.kind,
+        state: choice("state", filter.state.as_deref())?,
+        application: filter.application,
+        labels: selector(filter.labels.as_deref())?,
+        ..resource_list::Filter::default()
+    };
+    let rows = resource_list::page(app.store.pool(), &wanted, paging.before()?, paging.rows()?).await?;
+    Ok(Json(paging.page(rows, |row| row.id.0, |row| ResourceView::of(row, false))?))
+}
+
+/// What happened to a resource, and when.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HistoryEntry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What: `resource.active`, `run.failed`, ….
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who did it.
+    pub actor: String,
+    /// The run it happened in.
+    #[schema(value_type = Option<Uuid>)]
+    pub run_id: Option<RunId>,
+    /// The step it happened in.
+    pub step: Option<String>,
+    /// Anything more.
+    #[schema(value_type = Object)]
+    pub data: Value,
+}
+
+impl From<event::Event> for HistoryEntry {
+    fn from(event: event::Event) -> Self {
+        Self {
+            at: event.at,
+            kind: event.kind,
+            actor: event.actor,
+            run_id: event.run_id,
+            step: event.step,
+            data: event.data,
+        }
+    }
+}
+
+/// Who uses a shared resource.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResourceUse {
+    /// The application.
+    pub application: String,
+    /// The name it uses it by.
+    pub name: String,
+}
+
+/// A resource with all there is to know about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResourceDetail {
+    /// The resource.
+    #[serde(flatten)]
+    pub resource: ResourceView,
+    /// Params with placeholders filled in, as the last run saw them.
+    #[schema(value_type = Option<Object>)]
+    pub resolved_params: Option<Value>,
+    /// Resources whose outputs it names.
+    #[schema(value_type = Vec<Uuid>)]
+    pub depends_on: Vec<ResourceId>,
+    /// Applications that use it.
+    pub used_by: Vec<ResourceUse>,
+    /// The last hundred things that happened to it, newest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// Whether sensitive outputs are shown.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Reveal {
+    /// Shows sensitive outputs; that it was done is recorded in the history.
+    #[serde(default)]
+    pub(crate) reveal: bool,
+}
+
+/// One resource, with outputs and history.
+#[utoipa::path(get, path = "/api/resources/{id}", tag = "resources", params(("id" = Uuid, Path), Reveal),
+    responses((status = 200, body = ResourceDetail), (status = 304), (status = 404, body = ProblemDetails)))]
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Caller(caller): Caller,
+    Path(id): Path<ResourceId>,
+    Query(Reveal { reveal }): Query<Reveal>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let pool = app.store.pool();
+    let row = resource_list::find(pool, id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
+    if reveal && !row.sensitive_outputs.is_empty() {
+        let revealed = NewEvent {
+            kind: events::OUTPUTS_REVEALED.into(),
+            application_id: Some(row.application_id),
+            resource_id: Some(id),
+            actor: Some(caller.name),
+            data: json!({"names": row.sensitive_outputs}),
+            ..NewEvent::default()
+        };
+        event::append(pool, &[revealed]).await?;
+    }
+    // Params may hold what another resource gave back as sensitive.
+    let resolved_params = row.resolved_params.clone().filter(|_| reveal);
+    let detail = ResourceDetail {
+        resource: ResourceView::of(row, reveal),
+        resolved_params,
+        depends_on: resource_list::dependencies(pool, id).await?,
+        used_by: resource_list::users(pool, id)
+            .await?
+            .into_iter()
+            .map(|(application, name)| ResourceUse { application, name })
+            .collect(),
+        history: event::of_resource(pool, id, HISTORY).await?.into_iter().map(HistoryEntry::from).collect(),
+    };
+    conditional::json(&headers, &detail)
+}
+
+/// What a request to try again was answered with.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResourceRetry {
+    /// The resource.
+    #[schema(value_type = Uuid)]
+    pub id: ResourceId,
+    /// What happens now.
+    pub message: String,
+}
+
+/// Has a failed resource resolved once more: after a provider for its type was added, say. To go on with the run that
+/// failed, retry that run.
+#[utoipa::path(post, path = "/api/resources/{id}/retry", tag = "resources", params(("id" = Uuid, Path)),
+    responses((status = 202, body = ResourceRetry), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
+pub(crate) async fn retry(
+    State(app): State<AppState>,
+    Path(id): Path<ResourceId>,
+) -> Result<(StatusCode, Json<ResourceRetry>), Problem> {
+    let row = resource_list::find(app.store.pool(), id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
+    let mut tx = app.store.begin().await?;
+    if !resource::request_retry(&mut tx, id).await? {
+        let detail = format!("resource '{}' is {}; only failed resources can be tried again", row.name, row.state);
+        return Err(Problem::conflict("not-retryable", detail).with("state", row.state.as_str()));
+    }
+    crate::commit(tx).await?;
+    let message = format!("resource '{}' will be resolved again", row.name);
+    Ok((StatusCode::ACCEPTED, Json(ResourceRetry { id, message })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_of_a_live_run_says_more_than_the_state() {
+        assert_eq!(status(ResourceState::Provisioning, Some(RunStatus::Queued)), "queued");
+        assert_eq!(status(ResourceState::Terminating, Some(RunStatus::Running)), "in_progress");
+        assert_eq!(status(ResourceState::Active, None), "done");
+        assert_eq!(status(ResourceState::Failed, None), "error");
+    }
+}

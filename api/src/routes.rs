@@ -1,0 +1,87 @@
+//! Every route, in one place.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt as _},
+    routes,
+};
+
+use crate::{
+    auth, error::Problem, execute, health, logs, openapi, providers, queues, request, resources, specs,
+    state::AppState, terraform_state, workers, workflows,
+};
+
+/// The service, and the description of it that is generated from the same handlers.
+pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
+    let open = OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(health::readyz));
+
+    let keyed = OpenApiRouter::new()
+        .routes(routes!(health::metrics))
+        .routes(routes!(specs::submit, specs::list))
+        .routes(routes!(specs::get, specs::delete))
+        .routes(routes!(execute::execute))
+        .routes(routes!(workflows::list))
+        .routes(routes!(workflows::get))
+        .routes(routes!(workflows::cancel))
+        .routes(routes!(workflows::retry))
+        .routes(routes!(logs::get))
+        .routes(routes!(resources::list))
+        .routes(routes!(resources::get))
+        .routes(routes!(resources::retry))
+        .routes(routes!(terraform_state::read, terraform_state::write, terraform_state::remove).map(|methods| {
+            methods
+                .fallback(terraform_state::lock_or_unlock)
+                .layer(DefaultBodyLimit::max(terraform_state::MAX_STATE_BYTES))
+        }))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::get))
+        .routes(routes!(providers::workflows))
+        .routes(routes!(queues::list))
+        .routes(routes!(workers::list))
+        .routes(routes!(openapi::document));
+
+    let (open, mut description) = open.split_for_parts();
+    let (keyed, rest) = keyed.split_for_parts();
+    description.merge(rest);
+    openapi::complete(&mut description);
+
+    let document = openapi::Document::of(&description);
+    let router = keyed
+        // The page holds nothing but itself: a browser opens it without a key, and it asks for one to read the document.
+        .route_layer(from_fn_with_state(app.clone(), auth::require_key))
+        .merge(open)
+        .route("/api/docs", get(|| async { Html(openapi::PAGE) }))
+        .fallback(|uri: axum::http::Uri| async move { Problem::not_found("route", uri.path()) })
+        .method_not_allowed_fallback(|| async { method_not_allowed() })
+        .layer(axum::Extension(document))
+        .layer(DefaultBodyLimit::max(app.config.api.max_body_bytes))
+        .layer(CatchPanicLayer::custom(request::panicked))
+        .layer(from_fn(bare_errors))
+        .layer(from_fn_with_state(app.clone(), request::observe))
+        .with_state(app);
+    (router, description)
+}
+
+/// 405.
+pub(crate) fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this route does not take that method")
+}
+
+/// Makes problems of errors that a library answered with its own text.
+async fn bare_errors(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let ours = response.extensions().get::<Problem>().is_some() || response.headers().contains_key("content-type");
+    if !(status.is_client_error() || status.is_server_error()) || ours {
+        return response;
+    }
+    Problem::new(status, "error", status.canonical_reason().unwrap_or("the request failed")).into_response()
+}

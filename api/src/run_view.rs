@@ -1,0 +1,258 @@
+//! Runs and steps as the API shows them.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use shared::{
+    domain::{
+        ids::{ApplicationId, ResourceId, RunId, WorkerId},
+        run::{Operation, RunKind, RunStatus},
+        step::{AttemptStatus, StepStatus},
+    },
+    store::run_list,
+};
+use utoipa::ToSchema;
+
+use crate::outputs;
+
+/// A run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RunView {
+    /// Its id.
+    #[schema(value_type = Uuid)]
+    pub id: RunId,
+    /// `resource` or `golden_path`.
+    #[schema(value_type = String, example = "resource")]
+    pub kind: RunKind,
+    /// `create`, `read`, `update`, `delete` or `execute`.
+    #[schema(value_type = String, example = "create")]
+    pub operation: Operation,
+    /// The workflow.
+    pub workflow: String,
+    /// The provider.
+    pub provider: String,
+    /// That provider's version.
+    pub provider_version: String,
+    /// The provider's commit, when it comes from Git.
+    pub provider_commit: Option<String>,
+    /// The resource it works on.
+    #[schema(value_type = Option<Uuid>)]
+    pub resource_id: Option<ResourceId>,
+    /// That resource's name.
+    pub resource: Option<String>,
+    /// The application it is for.
+    #[schema(value_type = Option<Uuid>)]
+    pub application_id: Option<ApplicationId>,
+    /// That application's name.
+    pub application: Option<String>,
+    /// Whose share it uses.
+    pub team: String,
+    /// The queue it goes through.
+    pub queue: String,
+    /// Higher goes first.
+    pub priority: i16,
+    /// `pending`, `queued`, `running`, `suspended`, `completed`, `failed` or `cancelled`.
+    #[schema(value_type = String, example = "running")]
+    pub status: RunStatus,
+    /// Why it does not go on: `WaitingForDependency`, `DependencyFailed`, `BackingOff`, `NoWorkerForQueue`, `QueueFull`, `Promoting`.
+    pub reason: Option<String>,
+    /// The reason in words.
+    pub reason_detail: Option<String>,
+    /// Since when it waits.
+    pub waiting_since: Option<DateTime<Utc>>,
+    /// When its wait is over by itself.
+    pub suspended_until: Option<DateTime<Utc>>,
+    /// When someone asked for it to stop.
+    pub cancel_requested_at: Option<DateTime<Utc>>,
+    /// Why someone did.
+    pub cancel_reason: Option<String>,
+    /// Why it failed: a stable code.
+    pub error_code: Option<String>,
+    /// Why it failed, for people.
+    pub error_message: Option<String>,
+    /// Parameters by name; none while they depend on outputs that are not there yet, and when they may hold secrets
+    /// and `reveal` is not set.
+    #[schema(value_type = Option<Object>)]
+    pub inputs: Option<Value>,
+    /// What it gave back; sensitive values are `***`.
+    #[schema(value_type = Object)]
+    pub outputs: Value,
+    /// The run that this one goes on from.
+    #[schema(value_type = Option<Uuid>)]
+    pub retry_of: Option<RunId>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// The worker that drives it.
+    #[schema(value_type = Option<Uuid>)]
+    pub worker_id: Option<WorkerId>,
+    /// How many workers it was lost with.
+    pub losses: i16,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When its ticket was made.
+    pub queued_at: Option<DateTime<Utc>>,
+    /// When a worker first took it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When it is failed for taking too long.
+    pub deadline_at: Option<DateTime<Utc>>,
+    /// Seconds from its first claim until it was over.
+    pub duration_s: Option<f64>,
+}
+
+fn seconds(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Option<f64> {
+    Some((to? - from?).num_milliseconds() as f64 / 1000.0)
+}
+
+impl RunView {
+    /// The view of a row; sensitive outputs are shown only when `reveal` is set.
+    pub(crate) fn of(row: run_list::Run, reveal: bool) -> Self {
+        let sensitive = row.sensitive_outputs;
+        let outputs =
+            if reveal { row.outputs } else { outputs::masked(row.outputs, |name| sensitive.get(name).is_some()) };
+        Self {
+            id: row.id,
+            kind: row.kind,
+            operation: row.operation,
+            workflow: row.workflow,
+            provider: row.provider,
+            provider_version: row.provider_version,
+            provider_commit: row.provider_commit,
+            resource_id: row.resource_id,
+            resource: row.resource,
+            application_id: row.application_id,
+            application: row.application,
+            team: row.team,
+            queue: row.queue,
+            priority: row.priority,
+            status: row.status,
+            reason: row.reason,
+            reason_detail: row.reason_detail,
+            waiting_since: row.waiting_since,
+            suspended_until: row.suspended_until,
+            cancel_requested_at: row.cancel_requested_at,
+            cancel_reason: row.cancel_reason,
+            error_code: row.error_code,
+            error_message: row.error_message,
+            // Placeholders may have put another resource's secrets into them.
+            inputs: row.inputs.filter(|_| reveal),
+            outputs,
+            retry_of: row.retry_of,
+            requested_by: row.requested_by,
+            worker_id: row.worker_id,
+            losses: row.losses,
+            created_at: row.created_at,
+            queued_at: row.queued_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            deadline_at: row.deadline_at,
+            duration_s: seconds(row.started_at, row.finished_at),
+        }
+    }
+}
+
+/// One step of a run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StepView {
+    /// Its name.
+    pub name: String,
+    /// Its step type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `pending`, `running`, `waiting`, `completed`, `failed`, `skipped` or `cancelled`.
+    #[schema(value_type = String, example = "completed")]
+    pub status: StepStatus,
+    /// Whether its outcome was inherited from the run that this one retries.
+    pub inherited: bool,
+    /// When it is tried again at the earliest.
+    pub not_before: Option<DateTime<Utc>>,
+    /// The exit code of its last attempt.
+    pub exit_code: Option<i32>,
+    /// What it gave back; sensitive values are `***`.
+    #[schema(value_type = Object)]
+    pub outputs: Value,
+    /// Why it failed: a stable code.
+    pub error_code: Option<String>,
+    /// Why it failed, for people.
+    pub error_message: Option<String>,
+    /// When its first attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Seconds it took, over all attempts and the waits between them.
+    pub duration_s: Option<f64>,
+    /// Its tries, lost ones too.
+    pub attempts: Vec<AttemptView>,
+}
+
+impl StepView {
+    /// The view of a row; sensitive outputs are shown only when `reveal` is set.
+    pub(crate) fn of(row: run_list::Step, attempts: Vec<run_list::Attempt>, reveal: bool) -> Self {
+        let sensitive = &row.sensitive_outputs;
+        let outputs = if reveal {
+            row.outputs
+        } else {
+            outputs::masked(row.outputs, |name| sensitive.iter().any(|it| it == name))
+        };
+        Self {
+            name: row.name,
+            kind: row.kind,
+            status: row.status,
+            inherited: row.inherited,
+            not_before: row.not_before,
+            exit_code: row.exit_code,
+            outputs,
+            error_code: row.error_code,
+            error_message: row.error_message,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            duration_s: seconds(row.started_at, row.finished_at),
+            attempts: attempts.into_iter().map(AttemptView::from).collect(),
+        }
+    }
+}
+
+/// One try of a step.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptView {
+    /// 1 for the first.
+    pub number: i16,
+    /// `running`, `completed`, `failed`, `cancelled`, or `lost` when its worker or engine went away.
+    #[schema(value_type = String, example = "completed")]
+    pub status: AttemptStatus,
+    /// The worker that made it.
+    #[schema(value_type = Uuid)]
+    pub worker_id: WorkerId,
+    /// The image it ran in.
+    pub image: String,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// Whether the kernel killed a process of it for memory.
+    pub oom_killed: bool,
+    /// Why it failed: a stable code.
+    pub error_code: Option<String>,
+    /// Why it failed, for people.
+    pub error_message: Option<String>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl From<run_list::Attempt> for AttemptView {
+    fn from(row: run_list::Attempt) -> Self {
+        Self {
+            number: row.number,
+            status: row.status,
+            worker_id: row.worker_id,
+            image: row.image,
+            exit_code: row.exit_code,
+            oom_killed: row.oom_killed,
+            error_code: row.error_code,
+            error_message: row.error_message,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The service over a database of its own, called without a socket.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use serde_json::{Map, Value};
+use shared::{
+    config::Config,
+    domain::{
+        ids::{RunId, WorkerId},
+        plan::{Plan, PlannedStep, Retry, StepType},
+        run::{Operation, RunKind},
+        states::Applied,
+    },
+    queue::LiveLogs,
+    store::{
+        api_key, lease,
+        lease::Lease,
+        plan, promote,
+        run::{self, NewRun},
+        worker::{self, NewWorker},
+    },
+};
+use tests::database::TestDatabase;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// A service and one admin's key.
+pub struct Service {
+    pub database: TestDatabase,
+    pub router: Router,
+    pub description: utoipa::openapi::OpenApi,
+    pub key: String,
+    pub live: LiveLogs,
+    pub shutdown: CancellationToken,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: Bytes,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {:?}", self.bytes))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.bytes.to_vec()).unwrap()
+    }
+
+    /// Asserts that it is a problem of this status and code, and gives it.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{:?}", self.bytes);
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{:?}", self.bytes);
+        let body = self.json();
+        assert_eq!(body["type"], format!("/problems/{code}"), "{body}");
+        assert_eq!(body["status"], status);
+        assert_eq!(body["request_id"], self.headers["x-request-id"].to_str().unwrap());
+        body
+    }
+}
+
+impl Service {
+    pub async fn start() -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        let mut config = Config { database: database.config(), ..Config::default() };
+        config.redis.url = std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6399/0".into());
+        config.redis.prefix = format!("api-test-{}", RunId::new());
+        Self::with(config, database).await
+    }
+
+    pub async fn with(config: Config, database: TestDatabase) -> Self {
+        let (_, key) = api_key::create(database.store.pool(), "tester", api_key::Role::Admin).await.unwrap();
+        let live = LiveLogs::connect(&config.redis).unwrap();
+        let shutdown = CancellationToken::new();
+        let app = api::AppState::new(config, database.store.clone(), live.clone(), shutdown.clone());
+        let (router, description) = api::router(app);
+        Self { database, router, description, key, live, shutdown }
+    }
+
+    pub fn request(&self, method: &str, uri: &str) -> axum::http::request::Builder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        Request::builder().method(method).uri(uri).header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.send(self.request("GET", uri).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn post(&self, uri: &str, body: impl Into<Body>) -> Answer {
+        self.send(self.request("POST", uri).body(body.into()).unwrap()).await
+    }
+
+    pub async fn delete(&self, uri: &str) -> Answer {
+        self.send(self.request("DELETE", uri).body(Body::empty()).unwrap()).await
+    }
+
+    /// A pending run that belongs to no resource.
+    pub async fn run(&self) -> RunId {
+        let mut tx = self.database.store.begin().await.unwrap();
+        let step = |name: &str| PlannedStep {
+            name: name.into(),
+            step_type: StepType { name: "scripted".into(), ..StepType::default() },
+            config: Map::new(),
+            depends_on: vec![],
+            env: Default::default(),
+            retry: Retry::default(),
+            timeout_s: 60,
+            bundle: None,
+            secrets: vec![],
+            sensitive: vec![],
+            egress: vec![],
+        };
+        let plan = Plan { steps: vec![step("one"), step("two")], timeout_s: 600, max_parallel: 4, ..Plan::default() };
+        let id = RunId::new();
+        let new = NewRun {
+            id,
+            kind: RunKind::GoldenPath,
+            operation: Operation::Execute,
+            resource_id: None,
+            application_id: None,
+            team: "default".into(),
+            provider: "p".into(),
+            provider_version: "1.0.0".into(),
+            provider_commit: None,
+            workflow: "w".into(),
+            plan_digest: plan::store(&mut tx, &plan).await.unwrap(),
+            steps: run::steps_of(&plan),
+            inputs: Some(Map::new()),
+            reason: None,
+            requested_by: "test".into(),
+            queue: "default".into(),
+            priority: 0,
+        };
+        run::create_all(&mut tx, &[new]).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    /// A run that a worker drives.
+    pub async fn running(&self) -> Lease {
+        let id = self.run().await;
+        let worker_id = WorkerId::new();
+        let new = NewWorker {
+            id: worker_id,
+            name: "w".into(),
+            host: "h".into(),
+            version: "1".into(),
+            queues: vec!["default".into()],
+            slots: 8,
+            posture: Value::Object(Map::new()),
+        };
+        let pool = self.database.store.pool();
+        worker::register(pool, &new).await.unwrap();
+        let gone = std::time::Duration::from_secs(60);
+        let mut tx = self.database.store.begin().await.unwrap();
+        let promoted = promote::promote(&mut tx, "default", gone, 100).await.unwrap();
+        tx.commit().await.unwrap();
+        let (_, fence) = promoted.tickets.into_iter().find(|(run, _)| *run == id).unwrap();
+        match lease::claim(pool, id, fence, worker_id, gone).await.unwrap() {
+            Applied::Applied(claimed) => claimed.lease,
+            Applied::Stale => panic!("the claim came too late"),
+        }
+    }
+}
+
+/// A Score file with these resources, each a line of YAML under `resources`.
+pub fn score(name: &str, resources: &[&str]) -> String {
+    let mut text =
+        format!("apiVersion: score.dev/v1b1\nmetadata:\n  name: {name}\ncontainers:\n  main:\n    image: busybox\n");
+    if !resources.is_empty() {
+        text.push_str("resources:\n");
+    }
+    for line in resources {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text
+}
