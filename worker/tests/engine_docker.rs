@@ -8,6 +8,8 @@ mod bench;
 mod limits;
 #[path = "engine_docker/network.rs"]
 mod network;
+#[path = "engine_docker/restart.rs"]
+mod restart;
 #[path = "engine_docker/stage.rs"]
 mod stage;
 #[path = "engine_docker/steps.rs"]

@@ -27,7 +27,12 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) async fn new() -> Self {
         READY.get_or_init(make_image).await;
-        let engine = DockerEngine::connect(SOCKET).await.expect("a Docker engine at /var/run/docker.sock");
+        Self::at(SOCKET).await
+    }
+
+    /// On another engine, which must have the image.
+    pub(crate) async fn at(socket: &str) -> Self {
+        let engine = DockerEngine::connect(socket).await.expect("a Docker engine at the socket");
         let run = RunId::new();
         let instance = format!("test-{}", &run.0.simple().to_string()[20..]);
         let volume = format!("slipway-{instance}-{run}");
@@ -145,7 +150,14 @@ pub(crate) async fn docker(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&done.stdout).trim().to_owned()
 }
 
+pub(crate) async fn image() {
+    READY.get_or_init(make_image).await;
+}
+
 async fn make_image() {
+    // Tests are processes of their own; one makes the image, the others wait for it.
+    let lock = std::fs::File::create(std::env::temp_dir().join("slipway-test-image.lock")).unwrap();
+    lock.lock().unwrap();
     let found = Command::new("docker").args(["image", "inspect", IMAGE]).output().await;
     if found.expect("the docker command line: install docker.io").status.success() {
         return;

@@ -30,6 +30,7 @@ use std::{
 
 use bollard::{
     API_DEFAULT_VERSION, Docker,
+    container::AttachContainerResults,
     models::{ContainerStateStatusEnum, VolumeCreateRequest},
     query_parameters::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder,
@@ -162,16 +163,22 @@ impl DockerEngine {
         }
     }
 
-    async fn start(&self, name: &str) -> Result<(), EngineError> {
-        let started =
-            call("start container", SLOW, self.docker.start_container(name, None::<StartContainerOptions>)).await;
-        match started {
+    /// Attaches, so that no output is missed, and starts.
+    async fn attach_and_start(&self, name: &str) -> Result<AttachContainerResults, Failure> {
+        let options = AttachContainerOptionsBuilder::default();
+        let options = options.stream(true).stdin(true).stdout(true).stderr(true).build();
+        let attached = call("attach", QUICK, self.docker.attach_container(name, Some(options))).await?;
+        call("start container", SLOW, self.docker.start_container(name, None::<StartContainerOptions>)).await?;
+        Ok(attached)
+    }
+
+    async fn start(&self, name: &str) -> Result<AttachContainerResults, EngineError> {
+        match self.attach_and_start(name).await {
             // Somebody cleaned up volumes since the container was made, and the engine put an empty one in its place.
             Err(failure) if failure.says("/.slipway/init") => {
                 self.forget_parts().await;
                 self.parts().await?;
-                let again = self.docker.start_container(name, None::<StartContainerOptions>);
-                Ok(call("start container", SLOW, again).await?)
+                Ok(self.attach_and_start(name).await?)
             }
             other => Ok(other?),
         }
@@ -262,10 +269,7 @@ impl Engine for DockerEngine {
         let attached = match status {
             None => return Err(EngineError::Refused(format!("there is no container {name}"))),
             Some(ContainerStateStatusEnum::CREATED) => {
-                let options = AttachContainerOptionsBuilder::default();
-                let options = options.stream(true).stdin(true).stdout(true).stderr(true).build();
-                let attached = call("attach", QUICK, self.docker.attach_container(name, Some(options))).await?;
-                self.start(name).await?;
+                let attached = self.start(name).await?;
                 let input: Input = Arc::new(AsyncMutex::new(attached.input));
                 self.send(&input, &message).await?;
                 live.input = Some(input);

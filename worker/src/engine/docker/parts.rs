@@ -6,7 +6,7 @@ use bollard::{
     Docker, body_full,
     models::VolumeCreateRequest,
     query_parameters::{
-        CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, ImportImageOptionsBuilder,
         RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
 };
@@ -24,6 +24,7 @@ static INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/slipway-init"));
 static DIGEST: LazyLock<String> = LazyLock::new(|| hex::encode(Sha256::digest(INIT))[..12].to_owned());
 
 const IMAGE: &str = "slipway-gate";
+const INIT_LABEL: &str = "dev.slipway.init";
 /// A holder older than this was left by a worker that died; another may take its place.
 const STALE_AFTER_S: i64 = 60;
 
@@ -47,18 +48,37 @@ pub(super) async fn ensure_image(docker: &Docker, parts: &Parts) -> Result<(), E
         Err(failure) if failure.is(404) => {}
         Err(failure) => return Err(failure.into()),
     }
-    let mut tar = tar::Builder::new(Vec::new());
-    append(&mut tar, INIT_FILE, INIT)?;
-    folder(&mut tar, HELD, 0)?;
-    let body = body_full(finish(tar)?);
-    let options = CreateImageOptionsBuilder::default().from_src("-").repo(IMAGE).tag(&DIGEST).build();
-    let made = docker.create_image(Some(options), Some(body), None).try_collect::<Vec<_>>();
-    call("import the init's image", SLOW, made).await?;
+    let options = ImportImageOptionsBuilder::default().quiet(true).build();
+    let made = docker.import_image(options, body_full(image_archive(&parts.image)?), None).try_collect::<Vec<_>>();
+    call("load the init's image", SLOW, made).await?;
     Ok(())
 }
 
+/// The image as the engine's own archives hold one. The same bytes give the same image everywhere, so workers that
+/// load it at the same moment do not leave one without a name.
+fn image_archive(name: &str) -> Result<Bytes, EngineError> {
+    let mut layer = tar::Builder::new(Vec::new());
+    append(&mut layer, INIT_FILE, INIT)?;
+    folder(&mut layer, HELD, 0)?;
+    let layer = finish(layer)?;
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let config = serde_json::json!({
+        "architecture": architecture,
+        "os": "linux",
+        "created": "2020-01-01T00:00:00Z",
+        "config": {"Labels": {INIT_LABEL: DIGEST.as_str()}},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex::encode(Sha256::digest(&layer)))]},
+    });
+    let manifest = serde_json::json!([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]);
+    let mut image = tar::Builder::new(Vec::new());
+    append(&mut image, "layer.tar", &layer)?;
+    append(&mut image, "config.json", config.to_string().as_bytes())?;
+    append(&mut image, "manifest.json", manifest.to_string().as_bytes())?;
+    finish(image)
+}
+
 async fn ensure_init_volume(docker: &Docker, parts: &Parts) -> Result<(), EngineError> {
-    let labels = HashMap::from([("dev.slipway.init".to_owned(), DIGEST.clone())]);
+    let labels = HashMap::from([(INIT_LABEL.to_owned(), DIGEST.clone())]);
     let request = VolumeCreateRequest { name: Some(parts.volume.clone()), labels: Some(labels), ..Default::default() };
     call("create volume", QUICK, docker.create_volume(request)).await?;
     // The holder's name is the lock between workers: the engine admits one of it at a time.
