@@ -1,0 +1,195 @@
+//! `slipway resource`.
+
+use serde_json::Value;
+
+use super::{
+    Globals,
+    list::{Many, query},
+};
+use crate::{
+    client::{Client, segment},
+    output::{self, Printer, age, clean, inline, or_dash, short},
+    views::{self, Resource},
+};
+
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Lists resources, newest first
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:\n  slipway resource list --app shop\n  slipway resource list --state failed --watch"
+    )]
+    List {
+        /// Only of this type
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+        /// Only in this state: requested, provisioning, active, updating, degraded, failed, terminating, terminated
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// Only this application's
+        #[arg(long, visible_alias = "application", value_name = "APP")]
+        app: Option<String>,
+        /// Only those with these labels: key=value, key!=value, key, !key, separated by commas
+        #[arg(short = 'l', long, value_name = "SELECTOR")]
+        labels: Option<String>,
+        #[command(flatten)]
+        many: Many,
+    },
+    /// Shows one resource with its outputs and history
+    #[command(
+        after_help = "Examples:\n  slipway resource get shop/db\n  slipway resource get shop/db --reveal -o json"
+    )]
+    Get {
+        /// Its id, or its application's name and its own
+        #[arg(value_name = "ID|APP/NAME")]
+        resource: String,
+        /// Shows sensitive outputs; that it was done is recorded
+        #[arg(long)]
+        reveal: bool,
+        /// Looks again every two seconds, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Has a failed resource resolved once more: after a provider for its type was added, say
+    #[command(after_help = "To go on with the run that failed: slipway workflow retry RUN")]
+    Retry {
+        /// Its id, or its application's name and its own
+        #[arg(value_name = "ID|APP/NAME")]
+        resource: String,
+    },
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// When the server cannot be reached or says no.
+pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::List { kind, state, app, labels, many } => {
+            let filters = query([("type", kind), ("state", state), ("application", app), ("labels", labels)]);
+            many.show(globals, "/api/resources", &filters, table).await
+        }
+        Command::Get { resource, reveal, watch } => {
+            let (client, printer) = (globals.client()?, globals.printer());
+            let path = format!("/api/resources/{}", segment(&id_of(&client, &resource).await?));
+            let filters = query([("reveal", reveal.then(|| "true".to_owned()))]);
+            let look = || async { printer.render(&client.get(&path, &filters).await?, detail) };
+            printer.watch(watch, look).await
+        }
+        Command::Retry { resource } => {
+            let (client, printer) = (globals.client()?, globals.printer());
+            let path = format!("/api/resources/{}/retry", segment(&id_of(&client, &resource).await?));
+            let (_, answer) = client.post(&path, &[], None).await?;
+            printer.print(&answer, |_, answer| Ok(clean(answer["message"].as_str().unwrap_or("accepted")) + "\n"))
+        }
+    }
+}
+
+/// The id that `APP/NAME` or an id means.
+///
+/// # Errors
+/// When the application has no such resource; the message names those it has.
+pub(crate) async fn id_of(client: &Client, given: &str) -> anyhow::Result<String> {
+    let Some((application, name)) = given.split_once('/') else { return Ok(given.to_owned()) };
+    let value = client.get(&format!("/api/specs/{}", segment(application)), &[]).await?;
+    let application: views::Application = views::read(&value)?;
+    if let Some(found) = application.items.iter().find(|it| it.name == name) {
+        return Ok(found.id.clone());
+    }
+    let names: Vec<String> = application.items.iter().map(|it| clean(&it.name)).collect();
+    let known = if names.is_empty() { "none".into() } else { names.join(", ") };
+    anyhow::bail!("application '{}' has no resource '{name}'; it has: {known}", clean(&application.name))
+}
+
+/// The line for people under NAME, TYPE and so on, of an application's resources.
+pub(crate) fn brief_table(printer: Printer, resources: &[Resource]) -> String {
+    let rows = resources.iter().map(|it| {
+        let run = it.current_run_id.as_ref().or(it.last_run_id.as_ref()).cloned();
+        vec![it.name.clone(), kind(it), it.state.clone(), why(it), age(it.state_since), or_dash(&run)]
+    });
+    printer.table(&["NAME", "TYPE", "STATE", "WHY", "SINCE", "RUN"], rows.collect())
+}
+
+/// Why a resource failed, and the command that tries again.
+pub(crate) fn failure_and_remedy(resource: &Resource) -> String {
+    let message = resource.error_message.clone().or(resource.error_code.clone()).unwrap_or_default();
+    let remedy = match &resource.last_run_id {
+        Some(run) => format!("slipway logs {}    slipway workflow retry {}", clean(run), clean(run)),
+        None => format!("slipway resource retry {}", clean(&resource.id)),
+    };
+    format!("{} failed: {}\n  {remedy}\n", clean(&resource.name), clean(&message))
+}
+
+fn kind(resource: &Resource) -> String {
+    match &resource.class {
+        Some(class) => format!("{}.{class}", resource.kind),
+        None => resource.kind.clone(),
+    }
+}
+
+fn why(resource: &Resource) -> String {
+    match (&resource.error_code, &resource.waiting_reason) {
+        (Some(code), _) => code.clone(),
+        (None, Some(reason)) => reason.clone(),
+        (None, None) if matches!(resource.status.as_str(), "" | "done") => "-".into(),
+        (None, None) => resource.status.clone(),
+    }
+}
+
+fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
+    let resources: Vec<Resource> = views::items(value)?;
+    if resources.is_empty() {
+        return Ok("no resources\n".into());
+    }
+    let rows = resources.into_iter().map(|it| {
+        let (kind, why, age, since) = (kind(&it), why(&it), age(it.created_at), age(it.state_since));
+        vec![it.application, it.name, kind, it.state, why, since, age, it.id]
+    });
+    Ok(printer.table(&["APPLICATION", "NAME", "TYPE", "STATE", "WHY", "SINCE", "AGE", "ID"], rows.collect()))
+}
+
+fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
+    let it: Resource = views::read(value)?;
+    let provider =
+        it.provider.as_ref().map(|name| format!("{name} {}", it.provider_version.as_deref().unwrap_or_default()));
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name:<12}{value}\n"));
+    line("name", &format!("{}/{}", clean(&it.application), clean(&it.name)));
+    line("type", &clean(&kind(&it)));
+    line("id", &clean(&it.id));
+    line("identity", &format!("{}{}", clean(&it.identity), if it.shared { " (shared)" } else { "" }));
+    line("state", &format!("{}, for {}", printer.state(&it.state), age(it.state_since)));
+    if why(&it) != "-" {
+        line("why", &clean(&why(&it)));
+    }
+    if let Some(message) = &it.error_message {
+        line("error", &clean(message));
+    }
+    if it.state_uncertain_since.is_some() {
+        line("attention", "the state kept for it may be older than what is real; a person must decide");
+    }
+    line("provider", &clean(&or_dash(&provider)));
+    for (name, run) in [("current run", &it.current_run_id), ("last run", &it.last_run_id)] {
+        if let Some(run) = run {
+            line(name, &clean(run));
+        }
+    }
+    for (title, members) in [("params", &it.params), ("outputs", &it.outputs)] {
+        if !members.is_empty() {
+            text.push_str(&format!("{title}\n"));
+            members.iter().for_each(|(name, value)| text.push_str(&format!("  {} = {}\n", clean(name), inline(value))));
+        }
+    }
+    if it.sensitive_outputs.iter().any(|name| it.outputs.get(name).is_some_and(|value| value == "***")) {
+        text.push_str("  (--reveal shows what is hidden)\n");
+    }
+    if !it.history.is_empty() {
+        text.push_str("\nhistory, newest first\n");
+        let rows = it.history.into_iter().take(20).map(|entry| {
+            let step = entry.step.map(|step| format!("step {step}")).unwrap_or_default();
+            vec![output::age(entry.at), entry.kind, short(&step, 40), entry.actor]
+        });
+        text.push_str(&printer.table(&["AGE", "EVENT", "", "BY"], rows.collect()));
+    }
+    Ok(text)
+}

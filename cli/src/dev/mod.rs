@@ -1,0 +1,214 @@
+//! `slipway dev`: api, scheduler and worker in one process, over servers that it starts itself.
+
+mod account;
+mod files;
+mod ports;
+mod postgres;
+mod redis;
+mod server;
+mod settings;
+mod stack;
+
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use shared::{config::Config, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::{files::Folders, postgres::Cluster, redis::Redis, server::Server, settings::Made, stack::Stack};
+
+/// Starts everything on this machine: api, scheduler, worker, and the Postgres and Redis they need.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  slipway dev                          all of it, from the providers in ./providers
+  slipway dev --port 9000 --slots 2    the API on port 9000, two runs at a time
+  source .slipway/env                  in another terminal: the address and an admin's key
+  SLIPWAY_CONFIG=.slipway/config.yaml slipway-worker    one more worker")]
+pub(crate) struct Arguments {
+    /// Folder for ports, key and logs
+    #[arg(long, value_name = "DIR", default_value = ".slipway")]
+    dir: PathBuf,
+    /// Folder with providers, each in a folder of its own
+    #[arg(long, value_name = "DIR", default_value = "providers")]
+    providers: PathBuf,
+    /// Port of the API [default: 8080, or a free one, kept from then on]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Runs that the worker drives at once [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    slots: Option<u32>,
+    /// Folder for the data of Postgres and Redis [default: data in --dir; as root, in /var/lib/slipway-dev]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Settings to start from: a configuration file of Slipway's binaries
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The servers, in the order they are stopped.
+#[derive(Debug)]
+struct Servers {
+    redis: Server,
+    postgres: Server,
+    tenants: Server,
+}
+
+/// Runs until SIGTERM or SIGINT. To be called on the program's first thread (see [`server::Recipe::start`]).
+///
+/// # Errors
+/// When something is missing, taken or does not start; the message says what to do.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let base = Config::load(arguments.config.as_deref())?;
+    telemetry::init(&base.log);
+    let providers = settings::providers_folder(&arguments.providers)?;
+    let programs = postgres::find().await?;
+    let redis_program = redis::find()?;
+    let account = account::choose()?;
+    let account = account.as_ref();
+    let folders = Folders::prepare(&arguments.dir, arguments.data_dir.as_deref(), account)?;
+    let (_dir_lock, _data_lock) = (files::lock(&folders.dir)?, files::lock(&folders.data)?);
+
+    let bridge = settings::bridge_address();
+    let admin_password = folders.secret("postgres-admin-password")?;
+    let database_password = folders.secret("database-password")?;
+    let tenant_password = folders.secret("tenant-admin-password")?;
+    let redis_password = files::random();
+    let mut own = Cluster {
+        name: "Postgres",
+        data: folders.data.join("postgres"),
+        addresses: vec![Ipv4Addr::LOCALHOST],
+        port: 0,
+        admin_password,
+        for_containers: false,
+        owner: Some(("slipway", database_password.clone())),
+    };
+    let mut tenants = Cluster {
+        name: "Postgres for tenants",
+        data: folders.data.join("tenants"),
+        addresses: [Some(Ipv4Addr::LOCALHOST), bridge].into_iter().flatten().collect(),
+        port: 0,
+        admin_password: tenant_password,
+        for_containers: true,
+        owner: None,
+    };
+    let mut redis = Redis { data: folders.data.join("redis"), port: 0, password: redis_password.clone() };
+    // Before ports are looked at: what an earlier one left holds them.
+    if own.end_orphan().await? | tenants.end_orphan().await? | redis.end_orphan().await? {
+        println!("ended the servers that an earlier `slipway dev` left running");
+    }
+    let ports = ports::settle(&folders.dir.join("dev.yaml"), arguments.port)?;
+    (own.port, tenants.port, redis.port) = (ports.postgres, ports.tenants, ports.redis);
+
+    for cluster in [&own, &tenants] {
+        if cluster.make(&programs, account).await? {
+            println!("made {} in {}", cluster.name, cluster.data.display());
+        }
+    }
+    let logs = (folders.log("postgres")?, folders.log("tenants")?, folders.log("redis")?);
+    let mut servers = Servers {
+        postgres: own.start(&programs, account, &logs.0)?,
+        tenants: tenants.start(&programs, account, &logs.1)?,
+        redis: redis.start(redis_program, account, &logs.2)?,
+    };
+    let outcome = async {
+        tokio::try_join!(
+            own.ready(&mut servers.postgres),
+            tenants.ready(&mut servers.tenants),
+            redis.ready(&mut servers.redis)
+        )?;
+        for (server, port) in
+            [(&servers.postgres, ports.postgres), (&servers.tenants, ports.tenants), (&servers.redis, ports.redis)]
+        {
+            let pid = server.pid().unwrap_or_default();
+            println!("{:<21} 127.0.0.1:{port:<6} pid {pid:<8} {}", server.name(), server.log().display());
+        }
+        let config = settings::settle(
+            base,
+            Made {
+                folders: &folders,
+                ports,
+                database_password: &database_password,
+                redis_password: &redis_password,
+                tenant_password: &folders.secret_path("tenant-admin-password"),
+                bridge,
+                providers: &providers,
+                slots: arguments.slots,
+            },
+        );
+        warn_about_docker(&config, bridge);
+        let text = serde_yaml::to_string(&config).context("writing the configuration down")?;
+        files::write(&folders.dir.join("config.yaml"), &text, 0o600)?;
+        let mut stack = Stack::start(&config, &folders.dir.join("env")).await?;
+        let ended = tokio::select! {
+            ready = stack.ready() => match ready {
+                Ok(()) => {
+                    println!("to use it: source {}", folders.dir.join("env").display());
+                    println!("ready: http://127.0.0.1:{}", ports.api);
+                    tokio::select! {
+                        ended = stack.ended() => ended,
+                        failed = keep_up(&mut servers, [&logs.2.0, &logs.0.0, &logs.1.0]) => failed,
+                        () = signals.next() => Ok(()),
+                    }
+                }
+                Err(error) => Err(error),
+            },
+            () = signals.next() => Ok(()),
+        };
+        if ended.is_ok() {
+            println!(
+                "stopping: running work gets {} s, what is not done then goes on at the next start",
+                config.worker.drain_s
+            );
+        }
+        tokio::select! {
+            stopped = stack.stop(Duration::from_secs(u64::from(config.worker.drain_s) + 10)) => ended.and(stopped),
+            () = signals.next() => { println!("asked twice: not waiting"); ended }
+        }
+    };
+    let outcome = outcome.await;
+    servers.redis.stop(Duration::from_secs(5)).await;
+    servers.postgres.stop(Duration::from_secs(30)).await;
+    servers.tenants.stop(Duration::from_secs(30)).await;
+    outcome
+}
+
+/// Starts servers again that end by themselves. Returns only when one cannot be started.
+async fn keep_up(servers: &mut Servers, logs: [&std::fs::File; 3]) -> anyhow::Result<()> {
+    async fn one(server: &mut Server, log: &std::fs::File) -> anyhow::Result<()> {
+        loop {
+            let status = server.ended().await?;
+            tracing::warn!(server = server.name(), %status, log = %server.log().display(), "ended by itself; starting it again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            server.restart(log)?;
+        }
+    }
+    let Servers { redis, postgres, tenants } = servers;
+    tokio::try_join!(one(redis, logs[0]), one(postgres, logs[1]), one(tenants, logs[2])).map(|_: ((), (), ())| ())
+}
+
+fn warn_about_docker(config: &Config, bridge: Option<Ipv4Addr>) {
+    let socket = &config.worker.docker_socket;
+    if std::os::unix::net::UnixStream::connect(socket).is_err() {
+        println!("warning: no Docker engine answers at {socket}: runs wait until one does");
+    } else if bridge.is_none() {
+        println!(
+            "warning: this machine has no address on Docker's bridge (docker0): steps cannot reach the tenants' Postgres"
+        );
+    }
+}
+
+/// The signals that end `slipway dev`.
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("listening for signals");
+        Ok(Self([listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {}, _ = hangup.recv() => {} }
+    }
+}

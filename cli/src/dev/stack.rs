@@ -1,0 +1,116 @@
+//! The api, the scheduler and the worker, as tasks of this process.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context as _;
+use shared::{
+    config::Config,
+    store::{Store, api_key},
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection;
+
+/// How long the API may take until it is ready.
+const READY: Duration = Duration::from_secs(60);
+
+/// The three, running.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
+    shutdown: CancellationToken,
+    url: String,
+}
+
+impl Stack {
+    /// Brings the schema up to date, makes sure that `env_file` holds a key that works, and starts the three.
+    ///
+    /// # Errors
+    /// When the database or the file do not let it.
+    pub(crate) async fn start(config: &Config, env_file: &Path) -> anyhow::Result<Self> {
+        let store = Store::connect(&config.database, "slipway-dev").context("connecting to Postgres")?;
+        store.migrate().await.context("bringing the schema up to date")?;
+        let url = format!("http://{}", config.api.listen);
+        write_access(&store, env_file, &url).await?;
+
+        let (mut tasks, shutdown) = (JoinSet::new(), CancellationToken::new());
+        let (c, s) = (config.clone(), shutdown.clone());
+        tasks.spawn(async move { ("the api", api::serve(c, store, s).await) });
+        let (c, s) = (config.clone(), shutdown.clone());
+        tasks.spawn(async move { ("the scheduler", scheduler::serve(c, s).await) });
+        let (c, s) = (config.clone(), shutdown.clone());
+        tasks.spawn(async move { ("the worker", worker::serve(c, s).await) });
+        Ok(Self { tasks, shutdown, url })
+    }
+
+    /// Returns when the API answers that it is ready.
+    ///
+    /// # Errors
+    /// When one of the three ends instead, or it takes more than a minute.
+    pub(crate) async fn ready(&mut self) -> anyhow::Result<()> {
+        let http = connection::http_client(&self.url)?;
+        let (ready_url, deadline) = (format!("{}/readyz", self.url), tokio::time::Instant::now() + READY);
+        loop {
+            let answer = http.get(&ready_url).timeout(Duration::from_secs(5)).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "the api is not ready after {} s", READY.as_secs());
+            tokio::select! {
+                ended = self.ended() => return ended,
+                () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            }
+        }
+    }
+
+    /// Returns when one of the three has ended, which none should.
+    ///
+    /// # Errors
+    /// Always: with the reason.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
+        match self.tasks.join_next().await {
+            Some(Ok((name, Ok(())))) => anyhow::bail!("{name} ended by itself"),
+            Some(Ok((name, Err(error)))) => Err(error.context(format!("{name} ended"))),
+            Some(Err(error)) => Err(error).context("a part of Slipway crashed"),
+            None => anyhow::bail!("nothing of Slipway runs"),
+        }
+    }
+
+    /// Asks the three to end and waits for it, no longer than `patience`.
+    ///
+    /// # Errors
+    /// When one of them ends with an error.
+    pub(crate) async fn stop(mut self, patience: Duration) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        let all = async {
+            let mut outcome = Ok(());
+            while let Some(ended) = self.tasks.join_next().await {
+                let (name, result) = ended.context("a part of Slipway crashed")?;
+                outcome = outcome.and(result.with_context(|| format!("stopping {name}")));
+            }
+            outcome
+        };
+        match tokio::time::timeout(patience, all).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                tracing::warn!("not everything ended in time; ending all the same");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Keeps the key in the file while it works (the database may have been made anew), and makes one otherwise.
+async fn write_access(store: &Store, env_file: &Path, url: &str) -> anyhow::Result<()> {
+    let kept = connection::read_env_file(env_file).ok().and_then(|access| access.api_key);
+    let works = match &kept {
+        Some(key) => api_key::authenticate(store.pool(), key).await.context("looking up the key")?.is_some(),
+        None => false,
+    };
+    let key = match kept {
+        Some(key) if works => key,
+        _ => api_key::create(store.pool(), "slipway dev", api_key::Role::Admin).await.context("making a key")?.1,
+    };
+    super::files::write(env_file, &connection::env_file(url, &key), 0o600)
+}

@@ -1,0 +1,195 @@
+//! What the server sends, as far as tables and progress need it. Members that a newer server adds are passed over, and
+//! those that an older one lacks are empty; `-o json` shows everything as it came.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+type Time = Option<DateTime<Utc>>;
+
+/// Reads one thing.
+///
+/// # Errors
+/// When a member is of another type than it should be.
+pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> anyhow::Result<T> {
+    T::deserialize(value)
+        .map_err(|error| anyhow::anyhow!("the server's answer is not as expected ({error}); is it of another version?"))
+}
+
+/// Reads the `items` of a list.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn items<T: DeserializeOwned>(value: &Value) -> anyhow::Result<Vec<T>> {
+    value.get("items").map_or_else(|| Ok(Vec::new()), read)
+}
+
+/// A resource.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Resource {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) class: Option<String>,
+    pub(crate) application: String,
+    pub(crate) identity: String,
+    pub(crate) shared: bool,
+    pub(crate) state: String,
+    pub(crate) state_since: Time,
+    pub(crate) status: String,
+    pub(crate) waiting_reason: Option<String>,
+    pub(crate) error_code: Option<String>,
+    pub(crate) error_message: Option<String>,
+    pub(crate) provider: Option<String>,
+    pub(crate) provider_version: Option<String>,
+    pub(crate) current_run_id: Option<String>,
+    pub(crate) last_run_id: Option<String>,
+    pub(crate) params: Map<String, Value>,
+    pub(crate) outputs: Map<String, Value>,
+    pub(crate) sensitive_outputs: Vec<String>,
+    pub(crate) state_uncertain_since: Time,
+    pub(crate) created_at: Time,
+    pub(crate) history: Vec<History>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct History {
+    pub(crate) at: Time,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) actor: String,
+    pub(crate) step: Option<String>,
+}
+
+/// A run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) operation: String,
+    pub(crate) workflow: String,
+    pub(crate) provider: String,
+    pub(crate) provider_version: String,
+    pub(crate) resource: Option<String>,
+    pub(crate) application: Option<String>,
+    pub(crate) queue: String,
+    pub(crate) status: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) reason_detail: Option<String>,
+    pub(crate) waiting_since: Time,
+    pub(crate) suspended_until: Time,
+    pub(crate) cancel_requested_at: Time,
+    pub(crate) cancel_reason: Option<String>,
+    pub(crate) error_code: Option<String>,
+    pub(crate) error_message: Option<String>,
+    pub(crate) outputs: Map<String, Value>,
+    pub(crate) retry_of: Option<String>,
+    pub(crate) requested_by: String,
+    pub(crate) losses: u64,
+    pub(crate) created_at: Time,
+    pub(crate) started_at: Time,
+    pub(crate) duration_s: Option<f64>,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Run {
+    /// Whether it is over.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
+    }
+
+    /// The step that people want to know about: the one that failed, else the one that runs or comes next.
+    pub(crate) fn telling_step(&self) -> Option<&Step> {
+        let of = |status: &str| self.steps.iter().find(|step| step.status == status);
+        of("failed")
+            .or_else(|| of("running"))
+            .or_else(|| of("waiting"))
+            .or_else(|| of("pending").filter(|_| !self.is_over()))
+    }
+}
+
+/// A step of a run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) inherited: bool,
+    pub(crate) exit_code: Option<i64>,
+    pub(crate) error_code: Option<String>,
+    pub(crate) error_message: Option<String>,
+    pub(crate) started_at: Time,
+    pub(crate) duration_s: Option<f64>,
+    pub(crate) attempts: Vec<Value>,
+}
+
+/// An application.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Application {
+    pub(crate) name: String,
+    pub(crate) team: String,
+    pub(crate) generation: i64,
+    pub(crate) status: String,
+    pub(crate) resources: i64,
+    pub(crate) active: i64,
+    pub(crate) failed: i64,
+    pub(crate) created_at: Time,
+    pub(crate) updated_at: Time,
+    pub(crate) submitted_by: String,
+    /// Its resources; only when one application is looked at.
+    pub(crate) items: Vec<Resource>,
+}
+
+/// A queue.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    pub(crate) ready: i64,
+    pub(crate) blocked: i64,
+    pub(crate) queued: i64,
+    pub(crate) in_flight: i64,
+    pub(crate) oldest_age_s: Option<f64>,
+    pub(crate) finished_per_minute: f64,
+    pub(crate) failed_per_minute: f64,
+    pub(crate) workers: i64,
+    pub(crate) slots: i64,
+    pub(crate) wait_reason: Option<String>,
+    pub(crate) wait_since: Time,
+}
+
+/// A worker.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Worker {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) host: String,
+    pub(crate) version: String,
+    pub(crate) queues: Vec<String>,
+    pub(crate) slots: i64,
+    pub(crate) running: i64,
+    pub(crate) state: String,
+    pub(crate) live: bool,
+    pub(crate) refused_writes: i64,
+    pub(crate) started_at: Time,
+    pub(crate) heartbeat_at: Time,
+}
+
+/// A line of a log, as an event carries it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LogLine {
+    pub(crate) step: String,
+    pub(crate) attempt: u64,
+    pub(crate) at: Time,
+    pub(crate) stream: String,
+    pub(crate) text: String,
+}
