@@ -1,6 +1,7 @@
 //! A private Redis and workers on it, for the tests of the queue.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a harness fails the test that uses it")]
 
 use std::{
     net::TcpListener,
@@ -22,7 +23,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// A redis-server of the test's own, ended with it.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     port: u16,
     options: Vec<String>,
@@ -30,11 +31,11 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    pub async fn start_with(options: &[&str]) -> Self {
+    pub(crate) async fn start_with(options: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
@@ -44,22 +45,22 @@ impl Server {
         server
     }
 
-    pub fn config(&self) -> config::Redis {
+    pub(crate) fn config(&self) -> config::Redis {
         config::Redis { url: format!("redis://127.0.0.1:{}/0", self.port), prefix: "test".into() }
     }
 
-    pub fn tickets(&self) -> Tickets {
+    pub(crate) fn tickets(&self) -> Tickets {
         Tickets::connect(&self.config()).unwrap()
     }
 
     /// A connection apart from those under test.
-    pub async fn connection(&self) -> redis::aio::MultiplexedConnection {
+    pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.config().url).unwrap();
         let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(20)));
         client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
     }
 
-    pub async fn ask<T: redis::FromRedisValue>(&self, command: &str) -> T {
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, command: &str) -> T {
         let mut words = command.split(' ');
         let mut asked = redis::cmd(words.next().unwrap());
         words.for_each(|word| {
@@ -69,18 +70,18 @@ impl Server {
     }
 
     /// Ends the server with everything it holds, and starts an empty one in its place.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         self.process = spawn(self.port, &self.options, &self.folder);
         self.answers().await;
     }
 
-    pub fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    pub fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }
 
@@ -109,7 +110,7 @@ fn spawn(port: u16, options: &[String], folder: &tempfile::TempDir) -> Child {
 }
 
 /// Waits for a condition; fails only when it has not come about after a time far beyond any reasonable one.
-pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     let give_up = Instant::now() + Duration::from_secs(40);
     while !condition().await {
         assert!(Instant::now() < give_up, "never came about: {what}");
@@ -117,22 +118,22 @@ pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     }
 }
 
-pub fn ticket() -> Ticket {
+pub(crate) fn ticket() -> Ticket {
     Ticket { run_id: RunId::new(), fence: Fence(1) }
 }
 
-pub fn batch(queue: &str, count: usize) -> Vec<(String, Ticket)> {
+pub(crate) fn batch(queue: &str, count: usize) -> Vec<(String, Ticket)> {
     (0..count).map(|_| (queue.to_owned(), ticket())).collect()
 }
 
 /// Sends as the scheduler's requeue does: again and again until Redis takes it.
-pub async fn send(tickets: &Tickets, queue: &str, ticket: Ticket) {
+pub(crate) async fn send(tickets: &Tickets, queue: &str, ticket: Ticket) {
     let batch = [(queue.to_owned(), ticket)];
     eventually("Redis takes a ticket", async || tickets.push(&batch).await.is_ok()).await;
 }
 
 /// Short waits, so that what takes seconds in production takes a moment here.
-pub const BRISK: Timing = Timing {
+pub(crate) const BRISK: Timing = Timing {
     block: Duration::from_millis(500),
     reclaim_after: Duration::from_millis(800),
     sweep_every: Duration::from_millis(200),
@@ -141,41 +142,41 @@ pub const BRISK: Timing = Timing {
 
 /// What a worker saw.
 #[derive(Default)]
-pub struct Seen {
-    pub begun: Mutex<Vec<(String, Ticket)>>,
-    pub ended: Mutex<Vec<Ticket>>,
+pub(crate) struct Seen {
+    pub(crate) begun: Mutex<Vec<(String, Ticket)>>,
+    pub(crate) ended: Mutex<Vec<Ticket>>,
 }
 
 impl Seen {
-    pub fn begun(&self) -> usize {
+    pub(crate) fn begun(&self) -> usize {
         self.begun.lock().unwrap().len()
     }
 
-    pub fn ended(&self) -> usize {
+    pub(crate) fn ended(&self) -> usize {
         self.ended.lock().unwrap().len()
     }
 
-    pub fn has_ended(&self, ticket: Ticket) -> bool {
+    pub(crate) fn has_ended(&self, ticket: Ticket) -> bool {
         self.ended.lock().unwrap().contains(&ticket)
     }
 
-    pub fn times_begun(&self, ticket: Ticket) -> usize {
+    pub(crate) fn times_begun(&self, ticket: Ticket) -> usize {
         self.begun.lock().unwrap().iter().filter(|(_, begun)| *begun == ticket).count()
     }
 }
 
 /// A worker whose jobs acknowledge at once and then run until they are released.
-pub struct Worker {
-    pub seen: Arc<Seen>,
+pub(crate) struct Worker {
+    pub(crate) seen: Arc<Seen>,
     /// One permit lets one job end.
-    pub release: Arc<Semaphore>,
-    pub gate: Gate,
-    pub stop: CancellationToken,
-    pub running: JoinHandle<()>,
+    pub(crate) release: Arc<Semaphore>,
+    pub(crate) gate: Gate,
+    pub(crate) stop: CancellationToken,
+    pub(crate) running: JoinHandle<()>,
 }
 
 impl Worker {
-    pub fn start(server: &Server, name: &str, queues: &[&str], slots: usize) -> Self {
+    pub(crate) fn start(server: &Server, name: &str, queues: &[&str], slots: usize) -> Self {
         let backend = backend(server, name, queues, slots).with_timing(BRISK);
         let (seen, release) = (Arc::new(Seen::default()), shut());
         let (see, released) = (Arc::clone(&seen), Arc::clone(&release));
@@ -191,13 +192,13 @@ impl Worker {
     }
 
     /// The same, with jobs that end by themselves.
-    pub fn start_brief(server: &Server, name: &str, queues: &[&str], slots: usize) -> Self {
+    pub(crate) fn start_brief(server: &Server, name: &str, queues: &[&str], slots: usize) -> Self {
         let worker = Self::start(server, name, queues, slots);
         worker.release.add_permits(Semaphore::MAX_PERMITS / 2);
         worker
     }
 
-    pub fn with<F, Fut>(backend: TicketBackend, seen: Arc<Seen>, release: Arc<Semaphore>, handler: F) -> Self
+    pub(crate) fn with<F, Fut>(backend: TicketBackend, seen: Arc<Seen>, release: Arc<Semaphore>, handler: F) -> Self
     where
         F: Fn(Delivery) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -207,18 +208,18 @@ impl Worker {
         Self { seen, release, gate, stop, running: tokio::spawn(async move { served.await.unwrap() }) }
     }
 
-    pub async fn stopped(self) {
+    pub(crate) async fn stopped(self) {
         self.stop.cancel();
         self.running.await.unwrap();
     }
 }
 
 /// Lets no job end until permits are added.
-pub fn shut() -> Arc<Semaphore> {
+pub(crate) fn shut() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(0))
 }
 
-pub fn backend(server: &Server, name: &str, queues: &[&str], slots: usize) -> TicketBackend {
+pub(crate) fn backend(server: &Server, name: &str, queues: &[&str], slots: usize) -> TicketBackend {
     let queues = queues.iter().map(|queue| (*queue).to_owned()).collect();
     TicketBackend::new(&server.config(), queues, name, slots).unwrap()
 }
