@@ -1,3 +1,13 @@
 //! What the tests of the whole system stand on: databases, processes, clients.
 
+pub mod client;
 pub mod database;
+pub mod engine;
+pub mod lock;
+pub mod postgres;
+pub mod process;
+pub mod redis;
+pub mod score;
+pub mod settled;
+pub mod stack;
+pub mod wait;

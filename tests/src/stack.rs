@@ -1,0 +1,441 @@
+//! One whole Slipway for one test: a database, a Redis prefix, an installation's name, and the real programs.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use nix::sys::signal::Signal;
+use serde_json::json;
+use shared::{
+    config::{Config, EngineKind, Instance, LogFormat, ProviderSettings, SecretSource},
+    store::{Store, api_key},
+};
+use sqlx::PgPool;
+
+use crate::{
+    client::Client,
+    database::TestDatabase,
+    engine,
+    postgres::PrivatePostgres,
+    process::{self, Process, Recipe},
+    redis::PrivateRedis,
+    wait,
+};
+
+/// What a stack is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What runs steps.
+    pub engine: EngineKind,
+    /// Workers started.
+    pub workers: usize,
+    /// Schedulers started.
+    pub schedulers: usize,
+    /// Runs that each worker drives at once.
+    pub slots: u32,
+    /// Seconds of a lease.
+    pub lease_ttl_s: u32,
+    /// A Postgres of its own, which the test may stop.
+    pub private_postgres: bool,
+    /// A Redis of its own, which the test may empty and stop.
+    pub private_redis: bool,
+    /// A server for the databases that the `postgres` provider makes.
+    pub tenants: bool,
+    /// The last word on the configuration.
+    pub configure: fn(&mut Config),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            engine: EngineKind::Docker,
+            workers: 1,
+            schedulers: 1,
+            slots: 4,
+            lease_ttl_s: 5,
+            private_postgres: false,
+            private_redis: false,
+            tenants: false,
+            configure: |_| {},
+        }
+    }
+}
+
+impl Options {
+    /// Without containers: steps do what their configuration scripts.
+    #[must_use]
+    pub fn scripted() -> Self {
+        Self { engine: EngineKind::Scripted, slots: 8, ..Self::default() }
+    }
+}
+
+/// Where a stack's rows are.
+#[derive(Debug)]
+enum Server {
+    Shared(TestDatabase),
+    Private(PrivatePostgres),
+}
+
+/// A running system. Everything it started or made is gone when it is dropped; until [`Stack::finish`] was called, the drop
+/// prints the programs' logs, for the test has failed then.
+#[derive(Debug)]
+pub struct Stack {
+    /// Its name on the engine.
+    pub instance: String,
+    /// The configuration of its programs.
+    pub config: Config,
+    /// Speaks to its api as an administrator.
+    pub client: Client,
+    /// Its rows, for a look behind the scenes.
+    pub pool: PgPool,
+    /// As its programs use it.
+    pub store: Store,
+    /// The api.
+    pub api: Process,
+    /// The schedulers.
+    pub schedulers: Vec<Process>,
+    /// The workers, in the order they were started.
+    pub workers: Vec<Process>,
+    /// Its own Redis, when it has one.
+    pub redis: Option<PrivateRedis>,
+    /// The server for tenants, when it has one.
+    pub tenants: Option<PrivatePostgres>,
+    programs: PathBuf,
+    finished: bool,
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Stack {
+    /// Starts one and waits until its api is ready and its workers are known.
+    ///
+    /// # Errors
+    /// When something is missing or does not start; the message says what.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new().prefix("slipway-stack-").tempdir()?;
+        let instance = format!("test-{}", &uuid::Uuid::now_v7().simple().to_string()[20..]);
+        let server = if options.private_postgres {
+            Server::Private(PrivatePostgres::start(&[]).await?)
+        } else {
+            Server::Shared(TestDatabase::create().await?)
+        };
+        let redis = if options.private_redis { Some(PrivateRedis::start().await?) } else { None };
+        let tenants =
+            if options.tenants { Some(PrivatePostgres::start(&[engine::bridge_address()?]).await?) } else { None };
+
+        let mut config = configuration(&options, &instance, folder.path())?;
+        config.database.url = match &server {
+            Server::Shared(database) => database.url.clone(),
+            Server::Private(private) => private.url("postgres"),
+        };
+        if let Some(redis) = &redis {
+            config.redis.url.clone_from(&redis.url);
+        }
+        if let Some(tenants) = &tenants {
+            for provider in ["postgres", "probe"] {
+                config.providers.insert(provider.into(), tenant_settings(tenants)?);
+            }
+        }
+        (options.configure)(&mut config);
+        let file = folder.path().join("config.yaml");
+        std::fs::write(&file, serde_json::to_string_pretty(&config)?)?;
+
+        let store = Store::connect(&config.database, "slipway-test")?;
+        store.migrate().await?;
+        let pool = PgPool::connect(&config.database.url).await?;
+        let (_, key) = api_key::create(&pool, "test", api_key::Role::Admin).await?;
+        let client = Client::new(&format!("http://{}", config.api.listen), &key)?;
+
+        let recipe = |program: &str, number: usize| recipe(&programs, folder.path(), &file, program, number);
+        let start = |program: &str, count: usize| {
+            (0..count).map(|number| Process::start(recipe(program, number))).collect::<anyhow::Result<Vec<_>>>()
+        };
+        let api = Process::start(recipe("slipway-api", 0))?;
+        let schedulers = start("slipway-scheduler", options.schedulers)?;
+        let workers = start("slipway-worker", options.workers)?;
+        let mut stack = Self {
+            instance,
+            config,
+            client,
+            pool,
+            store,
+            api,
+            schedulers,
+            workers,
+            redis,
+            tenants,
+            programs,
+            finished: false,
+            server,
+            folder,
+        };
+        stack.ready(options.workers).await?;
+        Ok(stack)
+    }
+
+    /// The Postgres of its own.
+    ///
+    /// # Errors
+    /// When it was started without one.
+    pub fn private_postgres(&mut self) -> anyhow::Result<&mut PrivatePostgres> {
+        match &mut self.server {
+            Server::Private(private) => Ok(private),
+            Server::Shared(_) => anyhow::bail!("this stack uses a Postgres that is not its own"),
+        }
+    }
+
+    /// The Redis of its own.
+    ///
+    /// # Errors
+    /// When it was started without one.
+    pub fn private_redis(&mut self) -> anyhow::Result<&mut PrivateRedis> {
+        self.redis.as_mut().context("this stack uses a Redis that is not its own")
+    }
+
+    /// Starts one more worker; gives its place in `workers`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn add_worker(&mut self) -> anyhow::Result<usize> {
+        let number = self.workers.len();
+        let file = self.folder.path().join("config.yaml");
+        self.workers.push(Process::start(recipe(&self.programs, self.folder.path(), &file, "slipway-worker", number))?);
+        Ok(number)
+    }
+
+    /// Waits for a condition, and fails with what the system was doing when it does not come about.
+    ///
+    /// # Errors
+    /// See above, and when the probe fails.
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+    ) -> anyhow::Result<T> {
+        match wait::until(what, limit, probe).await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(error.context(self.picture().await)),
+        }
+    }
+
+    /// Waits until a run has one of these statuses; gives the run.
+    ///
+    /// # Errors
+    /// When it does not within a minute.
+    pub async fn run_becomes(&self, id: &str, wanted: &[&str]) -> anyhow::Result<serde_json::Value> {
+        self.until(&format!("run {id} is {}", wanted.join(" or ")), Duration::from_secs(60), async || {
+            let run = self.client.run(id).await?;
+            Ok(wanted.iter().any(|status| run["status"] == *status).then_some(run))
+        })
+        .await
+    }
+
+    /// Waits until a resource of an application is in this state; gives the resource.
+    ///
+    /// # Errors
+    /// When it is not within a minute.
+    pub async fn resource_becomes(
+        &self,
+        application: &str,
+        name: &str,
+        state: &str,
+    ) -> anyhow::Result<serde_json::Value> {
+        self.until(&format!("{application}.{name} is {state}"), Duration::from_secs(60), async || {
+            let resource = self.client.resource(application, name).await?;
+            Ok(resource.filter(|resource| resource["state"] == state))
+        })
+        .await
+    }
+
+    /// Waits until a container of this step runs and has printed `line`; gives its name.
+    ///
+    /// # Errors
+    /// When none does within a minute.
+    pub async fn step_prints(&self, step: &str, line: &str) -> anyhow::Result<String> {
+        self.until(&format!("a container of step {step} prints '{line}'"), Duration::from_secs(60), async || {
+            for name in engine::running(&self.instance, step).await? {
+                // It may have ended in between.
+                if engine::docker(&["logs", &name]).await.is_ok_and(|log| log.lines().any(|printed| printed == line)) {
+                    return Ok(Some(name));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// The one number that a query gives, to look behind the scenes.
+    ///
+    /// # Errors
+    /// When Postgres refuses it.
+    pub async fn count(&self, sql: &'static str) -> anyhow::Result<i64> {
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
+    /// Stops the programs as an operator would, and fails unless each ends by itself with 0.
+    ///
+    /// # Errors
+    /// When one does not, or something of the installation is left on the engine.
+    pub async fn finish(mut self) -> anyhow::Result<()> {
+        for process in self.workers.iter_mut().chain(&mut self.schedulers).chain([&mut self.api]) {
+            if process.ended()?.is_some() {
+                continue;
+            }
+            let status = process.stop(Signal::SIGTERM, Duration::from_secs(20)).await?;
+            anyhow::ensure!(status.success(), "{} ended with {status} at SIGTERM", process.name());
+        }
+        self.finished = true;
+        Ok(())
+    }
+
+    async fn ready(&mut self, workers: usize) -> anyhow::Result<()> {
+        let (client, pool) = (self.client.clone(), self.pool.clone());
+        let processes: Vec<&mut Process> =
+            self.workers.iter_mut().chain(&mut self.schedulers).chain([&mut self.api]).collect();
+        let mut processes = processes;
+        wait::until("the stack is ready", Duration::from_secs(60), async || {
+            for process in &mut processes {
+                process.check()?;
+            }
+            let api = client.get("/readyz").await.is_ok();
+            let known: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM worker WHERE state = 'active'").fetch_one(&pool).await?;
+            let providers: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM provider WHERE current").fetch_one(&pool).await?;
+            Ok((api && providers > 0 && usize::try_from(known)? >= workers).then_some(()))
+        })
+        .await
+    }
+
+    /// What the rows say, for a failure's message.
+    async fn picture(&self) -> String {
+        let sql = "SELECT line FROM (
+            SELECT 1 AS part, id::text AS place, format('run %s %s/%s %s %s losses=%s fence=%s lease_until=%s %s %s', id, provider, workflow, status,
+                   coalesce(reason, ''), losses, fence, lease_until, coalesce(error_code, ''), coalesce(error_message, '')) AS line
+            FROM (SELECT * FROM run ORDER BY finished_at IS NULL DESC, id DESC LIMIT 20) run
+            UNION ALL SELECT 2, run_id || to_char(position, '000'), format('step %s %s %s tries=%s %s %s', run_id, name, status, tries,
+                   coalesce(error_code, ''), coalesce(error_message, ''))
+            FROM step WHERE run_id IN (SELECT id FROM run ORDER BY finished_at IS NULL DESC, id DESC LIMIT 5)
+            UNION ALL SELECT 3, id::text, format('resource %s %s %s %s', name, type, state, coalesce(error_message, ''))
+            FROM (SELECT * FROM resource ORDER BY id DESC LIMIT 20) resource
+            UNION ALL SELECT 4, id::text, format('worker %s %s heartbeat=%s', id, state, heartbeat_at) FROM worker
+            UNION ALL SELECT 5, to_char(id, '000000000000'), format('event %s %s %s %s %s', to_char(at, 'HH24:MI:SS.MS'), type, run_id, step, data)
+            FROM (SELECT * FROM event ORDER BY xid DESC, id DESC LIMIT 60) event) lines ORDER BY part, place";
+        match sqlx::query_scalar::<_, String>(sql).fetch_all(&self.pool).await {
+            Ok(lines) => format!("the rows at that moment (now: {}):\n{}", chrono::Utc::now().time(), lines.join("\n")),
+            Err(error) => format!("the rows cannot be read: {error}"),
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let processes = || self.schedulers.iter().chain(&self.workers).chain([&self.api]);
+        if !self.finished {
+            for process in processes() {
+                eprintln!(
+                    "---- {} (process {}), the end of its log:\n{}\n",
+                    process.name(),
+                    process.pid(),
+                    process.last_words()
+                );
+            }
+        }
+        for process in self.schedulers.iter_mut().chain(&mut self.workers).chain([&mut self.api]) {
+            let _ = process.kill9();
+        }
+        if self.config.worker.engine == EngineKind::Docker {
+            engine::sweep(&self.instance);
+        }
+        // A Redis that is shared keeps the queue of an installation that is gone, unless it is removed.
+        if self.redis.is_none() {
+            let (url, prefix) = (self.config.redis.url.clone(), self.config.redis.prefix.clone());
+            let _ = std::thread::spawn(move || forget_keys(&url, &prefix)).join();
+        }
+    }
+}
+
+fn forget_keys(url: &str, prefix: &str) -> redis::RedisResult<()> {
+    let mut connection = redis::Client::open(url)?.get_connection_with_timeout(Duration::from_secs(2))?;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}*")).query(&mut connection)?;
+    if keys.is_empty() { Ok(()) } else { redis::cmd("DEL").arg(keys).query(&mut connection) }
+}
+
+/// The folder with the programs under test: the one that this test was built into.
+fn programs() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.ancestors().skip(1).take(3).find(|folder| folder.join("slipway-api").is_file());
+    let folder = folder.with_context(|| {
+        format!(
+            "no slipway-api beside {}: run `cargo build --workspace --bins` (with the same profile) first",
+            own.display()
+        )
+    })?;
+    for name in ["slipway-scheduler", "slipway-worker"] {
+        anyhow::ensure!(
+            folder.join(name).is_file(),
+            "no {name} in {}: run `cargo build --workspace --bins`",
+            folder.display()
+        );
+    }
+    Ok(folder.to_owned())
+}
+
+fn recipe(programs: &Path, folder: &Path, config: &Path, program: &str, number: usize) -> Recipe {
+    Recipe {
+        name: format!("{program}-{number}"),
+        program: programs.join(program),
+        arguments: Vec::new(),
+        environment: vec![
+            ("SLIPWAY_CONFIG".into(), config.display().to_string()),
+            ("RUST_BACKTRACE".into(), "1".into()),
+            ("HOME".into(), folder.display().to_string()),
+        ],
+        account: None,
+        log: folder.join(format!("{program}-{number}.log")),
+        end_with: Signal::SIGKILL,
+    }
+}
+
+fn configuration(options: &Options, instance: &str, folder: &Path) -> anyhow::Result<Config> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut config = Config { instance: Instance(instance.to_owned()), ..Config::default() };
+    config.database.max_connections = 8;
+    config.redis.url = std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6399/0".to_owned());
+    config.redis.prefix = instance.to_owned();
+    config.api.listen = format!("127.0.0.1:{}", process::free_port()?);
+    config.scheduler.providers = vec![root.join("fixtures/providers"), root.join("../providers").canonicalize()?];
+    config.scheduler.period_ms = 200;
+    config.scheduler.requeue_after_s = 2;
+    config.scheduler.worker_gone_after_s = options.lease_ttl_s + 1;
+    config.worker.engine = options.engine;
+    config.worker.slots = options.slots;
+    config.worker.lease_ttl_s = options.lease_ttl_s;
+    config.worker.drain_s = 10;
+    config.worker.suspend_backoff_over_s = 2;
+    config.worker.min_free_disk_mib = 1;
+    if let Ok(socket) = std::env::var("DOCKER_HOST")
+        && let Some(path) = socket.strip_prefix("unix://")
+    {
+        config.worker.docker_socket = path.to_owned();
+    }
+    config.archive.url = format!("file://{}", folder.join("archive").display());
+    config.log.format = LogFormat::Text;
+    config.log.filter = std::env::var("TEST_LOG").unwrap_or_else(|_| "info".to_owned());
+    Ok(config)
+}
+
+fn tenant_settings(tenants: &PrivatePostgres) -> anyhow::Result<ProviderSettings> {
+    let bridge = engine::bridge_address()?;
+    let settings = json!({"host": "tenant-postgres", "port": tenants.port, "public_host": "127.0.0.1", "public_port": tenants.port});
+    Ok(ProviderSettings {
+        settings: settings.as_object().cloned().unwrap_or_default(),
+        secrets: BTreeMap::from([("admin_password".into(), SecretSource::File(tenants.password_file.clone()))]),
+        egress: BTreeMap::from([("tenant-postgres".into(), format!("{bridge}:{}", tenants.port))]),
+    })
+}

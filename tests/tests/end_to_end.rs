@@ -1,0 +1,393 @@
+//! The whole system as its users meet it: real programs, real Postgres and Redis, real containers, the providers that ship.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use tests::{
+    engine,
+    score::Score,
+    settled::{assert_settled, nothing_is_left},
+    stack::{Options, Stack},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn with_tenants() -> Options {
+    Options { tenants: true, ..Options::default() }
+}
+
+fn example(name: &str) -> anyhow::Result<String> {
+    Ok(std::fs::read_to_string(format!("{}/../examples/{name}", env!("CARGO_MANIFEST_DIR")))?)
+}
+
+/// A resource with its secrets shown.
+async fn revealed(stack: &Stack, resource: &Value) -> anyhow::Result<Value> {
+    let id = resource["id"].as_str().context("a resource without an id")?;
+    stack.client.get(&format!("/api/resources/{id}?reveal=true")).await
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a str> {
+    value[name].as_str().with_context(|| format!("no text '{name}' in {value:#}"))
+}
+
+/// The last run of a resource, with its steps.
+async fn last_run(stack: &Stack, resource: &Value) -> anyhow::Result<Value> {
+    stack.client.run(text(resource, "last_run_id")?).await
+}
+
+fn step<'a>(run: &'a Value, name: &str) -> anyhow::Result<&'a Value> {
+    let steps = run["steps"].as_array().context("a run without steps")?;
+    steps.iter().find(|step| step["name"] == name).with_context(|| format!("no step {name} in {run:#}"))
+}
+
+#[tokio::test]
+async fn a_submitted_application_becomes_active_and_its_database_is_really_there() -> anyhow::Result<()> {
+    let stack = Stack::start(with_tenants()).await?;
+    let answer = stack.client.submit(&example("shop-v1.yaml")?).await?;
+    assert_eq!(answer.status, StatusCode::CREATED, "{:#}", answer.body);
+    assert_eq!(answer.body["generation"], 1);
+
+    let database = stack.resource_becomes("shop", "db", "active").await?;
+    assert_eq!(database["outputs"]["password"], "***", "secrets are shown to no one who does not ask");
+    let outputs = revealed(&stack, &database).await?["outputs"].clone();
+    let mut tenant = PgConnection::connect(text(&outputs, "uri")?).await?;
+    tenant.execute("CREATE TABLE orders (id int); INSERT INTO orders VALUES (7)").await?;
+    let made: i32 = sqlx::query_scalar("SELECT id FROM orders").fetch_one(&mut tenant).await?;
+    assert_eq!(made, 7);
+
+    // The secret is in no log and in no row but the outputs themselves.
+    let password = text(&outputs, "password")?.to_owned();
+    let run = text(&database, "last_run_id")?;
+    assert!(!stack.client.logs(run).await?.contains(&password));
+    let told: i64 = sqlx::query_scalar("SELECT count(*) FROM event WHERE data::text LIKE '%' || $1 || '%'")
+        .bind(&password)
+        .fetch_one(&stack.pool)
+        .await?;
+    assert_eq!(told, 0);
+
+    let again = stack.client.submit(&example("shop-v1.yaml")?).await?;
+    assert_eq!(again.status, StatusCode::OK);
+    assert_eq!(again.body["unchanged"], true);
+    assert_settled(&stack, &["shop".into()]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_second_version_makes_only_what_is_new_from_the_outputs_of_what_is_there() -> anyhow::Result<()> {
+    let stack = Stack::start(with_tenants()).await?;
+    stack.client.submit(&example("shop-v1.yaml")?).await?.ok()?;
+    let before = stack.resource_becomes("shop", "db", "active").await?;
+
+    let answer = stack.client.submit(&example("shop-v2.yaml")?).await?.ok()?;
+    assert_eq!(answer["generation"], 2);
+    let reports = stack.resource_becomes("shop", "reports", "active").await?;
+    let after = stack.client.resource("shop", "db").await?.context("the database is gone")?;
+    assert_eq!(after["last_run_id"], before["last_run_id"], "the database was worked on again");
+    assert_eq!(after["state_since"], before["state_since"]);
+    assert_eq!(stack.count("SELECT count(*) FROM run").await?, 2);
+
+    let owner = revealed(&stack, &after).await?["outputs"].clone();
+    let reader = revealed(&stack, &reports).await?["outputs"].clone();
+    assert_eq!(reader["name"], owner["name"], "the login is for another database");
+    let mut owner = PgConnection::connect(text(&owner, "uri")?).await?;
+    owner.execute("CREATE TABLE sales (id int); INSERT INTO sales VALUES (3)").await?;
+    let mut reader = PgConnection::connect(text(&reader, "uri")?).await?;
+    let read: i32 = sqlx::query_scalar("SELECT id FROM sales").fetch_one(&mut reader).await?;
+    assert_eq!(read, 3);
+    assert!(reader.execute("INSERT INTO sales VALUES (4)").await.is_err(), "a reader can write");
+
+    // The other way round is refused, and says what it would change.
+    let smaller = stack.client.submit(&example("shop-v1.yaml")?).await?;
+    assert!(smaller.status.is_client_error(), "{}", smaller.status);
+    assert!(smaller.body.to_string().contains("reports"), "{:#}", smaller.body);
+    assert_settled(&stack, &["shop".into()]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn terraform_destroys_by_the_state_that_its_creation_left() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    stack.client.submit(&example("inventory.yaml")?).await?.ok()?;
+    let shelf = stack.resource_becomes("inventory", "shelf", "active").await?;
+    assert_eq!(shelf["outputs"]["items"], json!(["shelf-0", "shelf-1", "shelf-2"]));
+    assert!(stack.count("SELECT count(*) FROM state_version").await? > 0, "no state was kept");
+
+    let id = text(&shelf, "id")?;
+    let state = stack.client.get(&format!("/api/resources/{id}/state")).await?;
+    assert_eq!(
+        state["outputs"]["items"]["value"], shelf["outputs"]["items"],
+        "the state that people read is another one"
+    );
+
+    let deleted = stack.client.send(Method::DELETE, "/api/specs/inventory", &[], None).await?;
+    assert!(deleted.status.is_success(), "{:#}", deleted.body);
+    let gone = stack
+        .until("the shelf is terminated", MINUTE, async || {
+            let gone = stack.client.get(&format!("/api/resources/{id}")).await?;
+            Ok((gone["state"] == "terminated").then_some(gone))
+        })
+        .await?;
+    let log = stack.client.logs(text(&gone, "last_run_id")?).await?;
+    assert!(log.contains("4 destroyed"), "the delete did not find what the create made:\n{log}");
+    let state: Vec<u8> = sqlx::query_scalar("SELECT content FROM state_version ORDER BY version DESC LIMIT 1")
+        .fetch_one(&stack.pool)
+        .await?;
+    assert_eq!(serde_json::from_slice::<Value>(&state)?["resources"], json!([]));
+    assert_settled(&stack, &[]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn an_unknown_type_fails_only_its_own_resource_and_names_the_nearest() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let score = Score::new("mixed").resource("good", "thing", &json!({})).resource("bad", "postgress", &json!({}));
+    stack.client.submit(&score.yaml()).await?.ok()?;
+    let bad = stack.resource_becomes("mixed", "bad", "failed").await?;
+    assert_eq!(bad["error_code"], "UnknownResourceType");
+    let message = text(&bad, "error_message")?;
+    assert!(message.contains("postgress") && message.contains("postgres"), "{message}");
+    stack.resource_becomes("mixed", "good", "active").await?;
+    assert_settled(&stack, &["mixed".into()]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn resources_are_made_in_the_order_of_what_they_need_and_a_cycle_is_refused() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let score = Score::new("chain")
+        .resource("c", "thing", &json!({"value": "${resources.b.address}!"}))
+        .resource("b", "thing", &json!({"value": "${resources.a.value}-b"}))
+        .resource("a", "thing", &json!({"value": "a"}));
+    stack.client.submit(&score.yaml()).await?.ok()?;
+    let last = stack.resource_becomes("chain", "c", "active").await?;
+    assert_eq!(last["outputs"]["value"], "a-b.example!");
+
+    let score = Score::new("round")
+        .resource("x", "thing", &json!({"value": "${resources.y.value}"}))
+        .resource("y", "thing", &json!({"value": "${resources.z.value}"}))
+        .resource("z", "thing", &json!({"value": "${resources.x.value}"}));
+    let refused = stack.client.submit(&score.yaml()).await?;
+    assert!(refused.status.is_client_error(), "{}", refused.status);
+    let words = refused.body.to_string();
+    assert!(
+        words.contains("x -> y -> z -> x") || words.contains("y -> z -> x -> y") || words.contains("z -> x -> y -> z"),
+        "{words}"
+    );
+    assert_settled(&stack, &["chain".into()]).await?;
+    assert_eq!(stack.count("SELECT count(*) FROM application WHERE name = 'round'").await?, 0);
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_failing_step_fails_its_resource_with_the_reason_and_a_retry_goes_on_at_that_step() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    // The key of a step is made from the run that it was first in: a retried run knows by it that it is one.
+    let second =
+        "case $SLIPWAY_IDEMPOTENCY_KEY in $SLIPWAY_RUN_ID:*) echo 'the disk is full' >&2; exit 7;; esac; cat left";
+    let score = Score::new("moody").resource("it", "thing", &json!({"first": "echo brought > left", "second": second}));
+    stack.client.submit(&score.yaml()).await?.ok()?;
+    let failed = stack.resource_becomes("moody", "it", "failed").await?;
+    assert_eq!(failed["error_code"], "StepFailed");
+    assert!(text(&failed, "error_message")?.contains("second"), "{failed:#}");
+    let run = last_run(&stack, &failed).await?;
+    assert_eq!((&run["status"], &step(&run, "second")?["exit_code"]), (&json!("failed"), &json!(7)));
+    let first_run = text(&run, "id")?;
+    assert!(stack.client.logs(first_run).await?.contains("the disk is full"));
+
+    let retried = stack.client.post(&format!("/api/workflows/{first_run}/retry"), &json!({})).await?;
+    assert_eq!(retried.status, StatusCode::ACCEPTED, "{:#}", retried.body);
+    let active = stack.resource_becomes("moody", "it", "active").await?;
+    let run = last_run(&stack, &active).await?;
+    assert_eq!(run["retry_of"], first_run);
+    assert_eq!((&step(&run, "first")?["inherited"], &step(&run, "first")?["attempts"]), (&json!(true), &json!([])));
+    let second_log = stack.client.logs(text(&run, "id")?).await?;
+    assert!(second_log.contains("brought"), "the files of the first try did not come along:\n{second_log}");
+    assert_eq!(
+        stack.count("SELECT count(*) FROM attempt JOIN step ON step.id = step_id WHERE name = 'first'").await?,
+        1
+    );
+    assert_settled(&stack, &["moody".into()]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_cancelled_step_gets_sigterm_and_the_run_ends_as_cancelled() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let script = "trap 'echo caught; exit 0' TERM; echo up; while :; do sleep 0.1; done";
+    let run = stack.client.execute("script", &json!({"script": script})).await?;
+    stack.step_prints("only", "up").await?;
+    let answer =
+        stack.client.post(&format!("/api/workflows/{run}/cancel"), &json!({"reason": "changed my mind"})).await?;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{:#}", answer.body);
+    let over = stack.run_becomes(&run, &["cancelled", "completed", "failed"]).await?;
+    assert_eq!((&over["status"], &over["cancel_reason"]), (&json!("cancelled"), &json!("changed my mind")));
+    assert_eq!(step(&over, "only")?["status"], "cancelled");
+    let log = stack.client.logs(&run).await?;
+    assert!(log.contains("caught"), "SIGTERM did not reach the step:\n{log}");
+    assert_settled(&stack, &[]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_deleted_application_is_taken_down_in_reverse_and_its_name_is_free_again() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let score = Score::new("brief").resource("base", "thing", &json!({"value": "base"})).resource(
+        "top",
+        "thing",
+        &json!({"value": "${resources.base.value}"}),
+    );
+    let first = stack.client.submit(&score.yaml()).await?.ok()?;
+    stack.resource_becomes("brief", "top", "active").await?;
+    let answer = stack.client.send(Method::DELETE, "/api/specs/brief", &[], None).await?;
+    assert!(answer.status.is_success(), "{:#}", answer.body);
+    stack
+        .until("the application is deleted", MINUTE, async || {
+            let gone = stack.client.send(Method::GET, "/api/specs/brief", &[], None).await?;
+            Ok((gone.status == StatusCode::NOT_FOUND || gone.body["status"] == "deleted").then_some(()))
+        })
+        .await?;
+    let order: Vec<String> = sqlx::query_scalar(
+        "SELECT r.name FROM event e JOIN resource r ON r.id = e.resource_id WHERE e.type = 'resource.terminated' ORDER BY e.xid, e.id",
+    )
+    .fetch_all(&stack.pool)
+    .await?;
+    assert_eq!(order, ["top", "base"]);
+
+    let second = stack.client.submit(&score.yaml()).await?;
+    assert_eq!(second.status, StatusCode::CREATED);
+    assert_eq!(second.body["generation"], 1);
+    assert_ne!(second.body["application"]["id"], first["application"]["id"]);
+    stack.resource_becomes("brief", "top", "active").await?;
+    assert_eq!(stack.count("SELECT count(*) FROM run WHERE status = 'completed'").await?, 6);
+    nothing_is_left(&stack).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn parallel_steps_run_at_once_and_files_are_carried_from_step_to_step() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let run = stack.client.execute("diamond", &json!({})).await?;
+    let over = stack.run_becomes(&run, &["completed", "failed"]).await?;
+    assert_eq!(over["status"], "completed", "{over:#}");
+    assert_eq!(over["outputs"]["all"], "top left right ");
+    assert!(stack.client.logs(&run).await?.contains("left has top and carried"));
+    assert_settled(&stack, &[]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_step_finds_itself_shut_in() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let script = r#"
+        id -u
+        grep -E '^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):' /proc/self/status | tr '\t' ' '
+        echo "interfaces $(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ' | tr '\n' ' ')"
+        if touch /usr/here 2> /dev/null; then echo root writable; else echo root read-only; fi
+        ls /var/run/docker.sock > /dev/null 2>&1 && echo socket
+        echo "secrets in the environment: $(env | grep -ci password)"
+        unshare --user true 2> /dev/null && echo namespaces
+        echo over"#;
+    let run = stack.client.execute("script", &json!({"script": script})).await?;
+    let over = stack.run_becomes(&run, &["completed", "failed"]).await?;
+    assert_eq!(over["status"], "completed", "{over:#}");
+    let log = stack.client.logs(&run).await?;
+    let said = |line: &str| log.lines().any(|found| found.ends_with(line));
+    for line in [
+        "65532",
+        "CapInh: 0000000000000000",
+        "CapPrm: 0000000000000000",
+        "CapEff: 0000000000000000",
+        "CapBnd: 0000000000000000",
+        "CapAmb: 0000000000000000",
+        "NoNewPrivs: 1",
+        "Seccomp: 2",
+        "interfaces lo ",
+        "root read-only",
+        "secrets in the environment: 0",
+        "over",
+    ] {
+        assert!(said(line), "'{line}' is missing:\n{log}");
+    }
+    assert!(!said("socket") && !said("namespaces"), "{log}");
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_step_with_egress_reaches_its_one_address_and_nothing_else() -> anyhow::Result<()> {
+    let stack = Stack::start(with_tenants()).await?;
+    let own: u16 = stack
+        .config
+        .database
+        .url
+        .rsplit(':')
+        .next()
+        .and_then(|rest| rest.split('/').next())
+        .context("no port")?
+        .parse()?;
+    let bridge = engine::bridge_address()?;
+    let tenants = stack.tenants.as_ref().context("no tenants")?.port;
+    let script = format!(
+        r#"
+        probe() {{ if timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2> /dev/null; then echo "$3 open"; else echo "$3 shut"; fi; }}
+        probe tenant-postgres {tenants} tenants
+        probe {bridge} {own} own-by-bridge
+        probe 172.17.0.1 22 host
+        probe 169.254.169.254 80 metadata"#
+    );
+    let run =
+        stack.client.execute("reach", &json!({"script": script, "host": "tenant-postgres", "port": tenants})).await?;
+    let over = stack.run_becomes(&run, &["completed", "failed"]).await?;
+    assert_eq!(over["status"], "completed", "{over:#}\n{}", stack.client.logs(&run).await?);
+    let log = stack.client.logs(&run).await?;
+    for line in ["tenants open", "own-by-bridge shut", "host shut", "metadata shut"] {
+        assert!(log.lines().any(|found| found.ends_with(line)), "'{line}' is missing:\n{log}");
+    }
+    nothing_is_left(&stack).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_log_can_be_followed_and_taken_up_again_where_it_was_left() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let script = "for i in $(seq 1 40); do echo line-$i; sleep 0.05; done";
+    let run = stack.client.execute("script", &json!({"script": script})).await?;
+    let begun = stack.client.follow(&run, None, |event| event.data["text"] == "line-7").await?;
+    let left_at = begun.last().and_then(|event| event.id.clone()).context("no id")?;
+    let rest = stack.client.follow(&run, Some(&left_at), |_| false).await?;
+    let lines = |events: &[tests::client::SentEvent]| {
+        let lines = events.iter().filter(|event| event.name == "line" && event.data["stream"] == "stdout");
+        lines.map(|event| event.data["text"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let all = [lines(&begun), lines(&rest)].concat();
+    assert_eq!(all, (1..=40).map(|number| format!("line-{number}")).collect::<Vec<_>>());
+    let end = rest.last().context("nothing came")?;
+    assert_eq!((end.name.as_str(), &end.data["status"]), ("end", &json!("completed")));
+    let seal = rest.iter().find(|event| event.name == "seal").context("the log was not sealed")?;
+    assert!(seal.data["lines"].as_i64() >= Some(40) && seal.data["gaps"] == 0, "{seal:?}");
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_golden_path_takes_inputs_and_gives_outputs() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let answer = stack
+        .client
+        .post("/api/workflows/execute", &json!({"workflow": "hello", "inputs": {"name": "Ada; id"}}))
+        .await?;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{:#}", answer.body);
+    let location = answer.location.context("no Location")?;
+    let run = text(&answer.body, "id")?;
+    assert_eq!(location, format!("/api/workflows/{run}"));
+    let over = stack.run_becomes(run, &["completed", "failed"]).await?;
+    assert_eq!(over["outputs"]["greeting"], "Hello, Ada; id.", "{over:#}");
+
+    let wrong =
+        stack.client.post("/api/workflows/execute", &json!({"workflow": "hello", "inputs": {"nmae": "x"}})).await?;
+    assert!(wrong.status.is_client_error(), "{}", wrong.status);
+    assert!(wrong.body.to_string().contains("nmae"), "{:#}", wrong.body);
+    assert_settled(&stack, &[]).await?;
+    stack.finish().await
+}
