@@ -59,7 +59,7 @@ fn serve(arguments: &[String]) -> io::Result<()> {
         }
         let mut fds = [sys::PollFd { fd: signals, events: sys::POLLIN, revents: 0 }];
         sys::poll(&mut fds, (end - now).min(60_000));
-        while let Some(signal) = sys::next_signal(signals) {
+        while let Some((signal, _)) = sys::next_signal(signals) {
             if signal == sys::SIGTERM || signal == sys::SIGINT {
                 return Ok(());
             }

@@ -65,6 +65,8 @@ pub struct Report {
     pub oom: bool,
     /// Whether the init ended it because nobody renewed.
     pub expired: bool,
+    /// Whether somebody outside the container asked it to end: the worker, a person, or an engine that goes down.
+    pub told: bool,
 }
 
 impl Message {
@@ -149,7 +151,7 @@ impl Report {
     /// The line, with its mark and its newline.
     pub fn encode(&self, nonce: &str) -> Vec<u8> {
         let mark = char::from(REPORT_MARK);
-        let flags = u8::from(self.oom) + 2 * u8::from(self.expired);
+        let flags = u8::from(self.oom) + 2 * u8::from(self.expired) + 4 * u8::from(self.told);
         format!("{mark}{nonce} {} {flags}\n", self.code).into_bytes()
     }
 
@@ -158,7 +160,8 @@ impl Report {
         let text = std::str::from_utf8(line).ok()?;
         let (code, flags) = text.strip_prefix(nonce)?.strip_prefix(' ')?.split_once(' ')?;
         let flags: u8 = flags.parse().ok()?;
-        Some(Self { code: code.parse().ok()?, oom: flags & 1 != 0, expired: flags & 2 != 0 })
+        let set = |bit: u8| flags & bit != 0;
+        Some(Self { code: code.parse().ok()?, oom: set(1), expired: set(2), told: set(4) })
     }
 }
 

@@ -29,6 +29,7 @@ struct Supervisor {
     expires_at: u64,
     kill_at: Option<u64>,
     expired: bool,
+    told: bool,
     main: Option<(c_int, Option<i32>)>,
 }
 
@@ -52,11 +53,12 @@ pub fn run(wait_s: u64) -> i32 {
         expires_at: sys::boot_ms() + wait_s * 1000,
         kill_at: None,
         expired: false,
+        told: false,
         main: None,
     };
     let code = supervisor.turn_until_ended();
     supervisor.end_leftovers();
-    let report = Report { code, oom: oom_killed(), expired: supervisor.expired };
+    let report = Report { code, oom: oom_killed(), expired: supervisor.expired, told: supervisor.told };
     if let Some(command) = &supervisor.command {
         let _ = io::stderr().write_all(&report.encode(&command.nonce));
     }
@@ -112,7 +114,7 @@ impl Supervisor {
     }
 
     fn take_signals(&mut self) -> Option<i32> {
-        while let Some(signal) = sys::next_signal(self.signals) {
+        while let Some((signal, from_outside)) = sys::next_signal(self.signals) {
             match (signal, self.main) {
                 (sys::SIGCHLD, _) => {
                     while let Some((pid, code)) = sys::reap() {
@@ -123,7 +125,10 @@ impl Supervisor {
                         }
                     }
                 }
-                (signal, Some((pid, _))) => sys::kill(-pid, signal),
+                (signal, Some((pid, _))) => {
+                    self.told |= from_outside && matches!(signal, sys::SIGTERM | sys::SIGINT | sys::SIGQUIT);
+                    sys::kill(-pid, signal);
+                }
                 (signal, None) => return Some(128 + signal),
             }
         }

@@ -86,12 +86,14 @@ pub fn unblock_signals() -> io::Result<()> {
     }
 }
 
-/// The next signal that waits at the descriptor, if one does.
-pub fn next_signal(fd: c_int) -> Option<c_int> {
+/// The next signal that waits at the descriptor, if one does, and whether it came from outside the container.
+pub fn next_signal(fd: c_int) -> Option<(c_int, bool)> {
     let mut info = [0_u8; 128];
     // SAFETY: the buffer is exactly one signalfd_siginfo long, and the kernel writes whole ones only.
     let got = unsafe { c_read(fd, info.as_mut_ptr(), info.len()) };
-    (got == 128).then(|| c_int::from_ne_bytes([info[0], info[1], info[2], info[3]]))
+    let number = |at: usize| c_int::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+    // A sender in another process namespace has no number in this one: it shows as 0.
+    (got == 128).then(|| (number(0), number(12) == 0))
 }
 
 /// Reads what is there; 0 at the end.

@@ -50,6 +50,8 @@ pub struct ContainerSpec {
     /// Whom it may talk to.
     pub network: NetworkMode,
     /// With `NetworkMode::Egress`: name the step connects to → `host:port` it really reaches. Same port on both sides.
+    /// A key may be `name:port` where one name needs several ports. The host `host.docker.internal` in a target is
+    /// the machine that runs the engine.
     pub egress: BTreeMap<String, String>,
     /// The volume at `/workspace`, made by `ensure_volume`.
     pub volume: String,
@@ -97,7 +99,8 @@ pub struct Exit {
     pub code: i64,
     /// Whether the kernel killed a process of it for memory (the exit code may be 0 all the same).
     pub oom_killed: bool,
-    /// True when the engine, not the step, ended it: says nothing about the step.
+    /// True when the engine, a person or the init for want of renewals ended it, and not the step or this process'
+    /// own `stop`: says nothing about the step.
     pub infrastructure: bool,
 }
 
@@ -117,7 +120,7 @@ pub enum OutputStream {
 pub struct OutputLine {
     /// Where from.
     pub stream: OutputStream,
-    /// When the engine saw it.
+    /// When it arrived here; the engine's own time where it was read from the engine's log after a lost connection.
     pub at: chrono::DateTime<chrono::Utc>,
     /// Lossy UTF-8.
     pub text: String,

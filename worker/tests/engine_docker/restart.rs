@@ -90,8 +90,9 @@ fn spawn(folder: &Path) -> Child {
     // The machine's own containerd, in a namespace apart: one that the daemon started itself would die with it.
     let containerd = ["/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock"];
     let containerd = containerd.into_iter().find(|path| Path::new(path).exists()).expect("containerd: install it");
-    Command::new("dockerd")
-        .args(["--containerd", containerd])
+    // A network namespace of its own: told to do without a bridge, a daemon deletes the `docker0` that it finds.
+    Command::new("unshare")
+        .args(["--net", "dockerd", "--containerd", containerd])
         .args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("docker.pid")])
         .args(["--host", &format!("unix://{}", at("docker.sock")), "--bridge=none", "--iptables=false"])
         .args(["--containerd-namespace", &name, "--containerd-plugins-namespace", &format!("{name}-plugins")])

@@ -32,13 +32,13 @@ pub(super) async fn wait(engine: &DockerEngine, name: &str) -> Result<Exit, Engi
     let mut pause = Duration::from_millis(100);
     loop {
         let outcome = tokio::select! {
-            Some(report) = reported(&mut report) => return Ok(from_report(report)),
+            Some(report) = reported(&mut report) => return Ok(from_report(engine, name, report)),
             outcome = ended(engine, name, &mut answered) => outcome,
         };
         match outcome {
             Ok(()) => {
                 if let Ok(Some(report)) = timeout(REPORT_LATE, reported(&mut report)).await {
-                    return Ok(from_report(report));
+                    return Ok(from_report(engine, name, report));
                 }
                 match call("inspect container", QUICK, engine.docker.inspect_container(name, None)).await {
                     Ok(found) => return Ok(from_engine(engine, name, found.state.unwrap_or_default())),
@@ -78,21 +78,25 @@ async fn ended(engine: &DockerEngine, name: &str, answered: &mut Instant) -> Res
     }
 }
 
-fn from_report(report: Report) -> Exit {
-    Exit { code: i64::from(report.code), oom_killed: report.oom, infrastructure: report.expired }
+fn from_report(engine: &DockerEngine, name: &str, report: Report) -> Exit {
+    // An engine that starts again ends what it finds running, with a polite SIGTERM, like a person's `docker stop`.
+    let stopped_by_others = report.told && report.code != 0 && !stopped_here(engine, name);
+    Exit { code: i64::from(report.code), oom_killed: report.oom, infrastructure: report.expired || stopped_by_others }
+}
+
+fn stopped_here(engine: &DockerEngine, name: &str) -> bool {
+    engine.with_live(name, |live| live.stopped).unwrap_or(false)
 }
 
 /// Without the init's report the init itself was killed: for memory, by `stop`, or by what brought the engine down.
 fn from_engine(engine: &DockerEngine, name: &str, state: ContainerState) -> Exit {
     let code = state.exit_code.unwrap_or(KILLED);
     let oom_killed = state.oom_killed.unwrap_or(false);
-    let stopped = engine.with_live(name, |live| live.stopped).unwrap_or(false);
     // 255 is what a restarted engine writes for a container that it found dead.
-    let infrastructure = matches!(code, KILLED | 255) && !oom_killed && !stopped;
+    let infrastructure = matches!(code, KILLED | 255) && !oom_killed && !stopped_here(engine, name);
     Exit { code, oom_killed, infrastructure }
 }
 
 fn vanished(engine: &DockerEngine, name: &str) -> Exit {
-    let stopped = engine.with_live(name, |live| live.stopped).unwrap_or(false);
-    Exit { code: KILLED, oom_killed: false, infrastructure: !stopped }
+    Exit { code: KILLED, oom_killed: false, infrastructure: !stopped_here(engine, name) }
 }

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_report_is_found_after_an_unfinished_line_of_any_length() {
         for length in [0, 5, MAX_LINE - 3, MAX_LINE, MAX_LINE + 100, 3 * MAX_LINE + 7] {
-            let report = Report { code: 137, oom: true, expired: false };
+            let report = Report { code: 137, oom: true, expired: false, told: false };
             let mut bytes = vec![b'x'; length];
             bytes.extend(report.encode("secret"));
             let mut lines = Lines::new("secret".into());
