@@ -165,7 +165,7 @@ impl Client {
                     return Ok((status, read_json(answer).await?));
                 }
                 Err(error) if tries_left > 0 && is_passing(&error) => {
-                    tokio::time::sleep(Duration::from_millis(500)).await
+                    tokio::time::sleep(Duration::from_millis(500)).await;
                 }
                 Err(error) => return Err(error),
             }

@@ -232,7 +232,7 @@ pub(crate) fn seconds(length: f64) -> String {
     match whole {
         0..3 => format!("{length:.1}s"),
         3..120 => format!("{whole}s"),
-        120..600 if whole % 60 != 0 => format!("{}m{}s", whole / 60, whole % 60),
+        120..600 if !whole.is_multiple_of(60) => format!("{}m{}s", whole / 60, whole % 60),
         120..7_200 => format!("{}m", whole / 60),
         7_200..172_800 => format!("{}h", whole / 3600),
         _ => format!("{}d", whole / 86_400),

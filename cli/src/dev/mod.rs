@@ -12,8 +12,13 @@ mod stack;
 use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use shared::{config::Config, telemetry};
+use shared::{
+    config::{Config, EngineKind},
+    telemetry,
+};
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::output::warn;
 
 use self::{files::Folders, postgres::Cluster, redis::Redis, server::Server, settings::Made, stack::Stack};
 
@@ -61,7 +66,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let base = Config::load(arguments.config.as_deref())?;
     telemetry::init(&base.log);
+    let bridge = settings::bridge_address();
     let providers = settings::providers_folder(&arguments.providers)?;
+    look_for_docker(&base, bridge)?;
     let programs = postgres::find().await?;
     let redis_program = redis::find()?;
     let account = account::choose()?;
@@ -69,7 +76,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let folders = Folders::prepare(&arguments.dir, arguments.data_dir.as_deref(), account)?;
     let (_dir_lock, _data_lock) = (files::lock(&folders.dir)?, files::lock(&folders.data)?);
 
-    let bridge = settings::bridge_address();
     let admin_password = folders.secret("postgres-admin-password")?;
     let database_password = folders.secret("database-password")?;
     let tenant_password = folders.secret("tenant-admin-password")?;
@@ -136,7 +142,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 slots: arguments.slots,
             },
         );
-        warn_about_docker(&config, bridge);
         let text = serde_yaml::to_string(&config).context("writing the configuration down")?;
         files::write(&folders.dir.join("config.yaml"), &text, 0o600)?;
         let mut stack = Stack::start(&config, &folders.dir.join("env")).await?;
@@ -161,10 +166,17 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 config.worker.drain_s
             );
         }
-        tokio::select! {
-            stopped = stack.stop(Duration::from_secs(u64::from(config.worker.drain_s) + 10)) => ended.and(stopped),
-            () = signals.next() => { println!("asked twice: not waiting"); ended }
-        }
+        let patience = Duration::from_secs(u64::from(config.worker.drain_s) + 10);
+        let mut stopping = std::pin::pin!(stack.stop(patience));
+        let stopped = tokio::select! {
+            stopped = &mut stopping => stopped,
+            () = signals.next() => {
+                println!("asked twice: running work is handed back at once");
+                worker::hurry();
+                stopping.await
+            }
+        };
+        ended.and(stopped)
     };
     let outcome = outcome.await;
     servers.redis.stop(Duration::from_secs(5)).await;
@@ -187,15 +199,19 @@ async fn keep_up(servers: &mut Servers, logs: [&std::fs::File; 3]) -> anyhow::Re
     tokio::try_join!(one(redis, logs[0]), one(postgres, logs[1]), one(tenants, logs[2])).map(|_: ((), (), ())| ())
 }
 
-fn warn_about_docker(config: &Config, bridge: Option<Ipv4Addr>) {
-    let socket = &config.worker.docker_socket;
-    if std::os::unix::net::UnixStream::connect(socket).is_err() {
-        println!("warning: no Docker engine answers at {socket}: runs wait until one does");
-    } else if bridge.is_none() {
-        println!(
-            "warning: this machine has no address on Docker's bridge (docker0): steps cannot reach the tenants' Postgres"
-        );
+/// Looks for the engine before anything is started, and for the way from its containers to this machine.
+fn look_for_docker(config: &Config, bridge: Option<Ipv4Addr>) -> anyhow::Result<()> {
+    if config.worker.engine == EngineKind::Scripted {
+        return Ok(());
     }
+    let socket = &config.worker.docker_socket;
+    std::os::unix::net::UnixStream::connect(socket).with_context(|| {
+        format!("no Docker engine answers at {socket}: `make up` installs and starts one, or `systemctl start docker`")
+    })?;
+    if bridge.is_none() {
+        warn("this machine has no address on Docker's bridge (docker0): steps cannot reach the tenants' Postgres");
+    }
+    Ok(())
 }
 
 /// The signals that end `slipway dev`.

@@ -193,9 +193,9 @@ impl Cluster {
             for entry in std::fs::read_dir(&self.data)? {
                 let entry = entry?;
                 if entry.file_type()?.is_dir() {
-                    std::fs::remove_dir_all(entry.path())?
+                    std::fs::remove_dir_all(entry.path())?;
                 } else {
-                    std::fs::remove_file(entry.path())?
+                    std::fs::remove_file(entry.path())?;
                 }
             }
             Ok(())
