@@ -1,0 +1,157 @@
+//! The real binary, where no server is needed.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+const VALID: &str = "apiVersion: score.dev/v1b1
+metadata:
+  name: shop
+containers:
+  web:
+    image: nginx
+    variables:
+      HOST: ${resources.db.host}
+resources:
+  db:
+    type: postgres
+";
+
+/// Runs `slipway` in `folder` with nothing of this process's environment.
+fn slipway(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_slipway"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_valid_file_is_said_to_be_valid() {
+    let folder = folder_with(&[("shop.yaml", VALID)]);
+    let output = slipway(folder.path(), &["validate", "shop.yaml"]);
+    assert_eq!((output.status.code(), out(&output).as_str()), (Some(0), "shop.yaml: valid: shop, 1 resource\n"));
+}
+
+#[test]
+fn every_problem_of_every_file_is_shown_with_its_place() {
+    let bad = VALID.replace("image: nginx", "imagine: nginx").replace("type: postgres", "type: 7");
+    let folder = folder_with(&[("good.yaml", VALID), ("bad.yaml", &bad)]);
+    let output = slipway(folder.path(), &["validate", "good.yaml", "bad.yaml", "missing.yaml"]);
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("good.yaml: valid"), "{text}");
+    assert!(text.contains("bad.yaml:6:"), "the misspelt key is on line 6: {text}");
+    assert!(text.contains("bad.yaml:11:"), "the wrong type is on line 11: {text}");
+    assert!(text.contains("missing.yaml"), "{text}");
+    assert!(text.contains("2 of 3 files are not valid"), "{text}");
+}
+
+#[test]
+fn the_compatibility_mode_takes_with_a_warning_what_the_strict_one_refuses() {
+    let theirs = format!("{VALID}    properties:\n      version: \"15\"\nenvironment:\n  type: kubernetes\n");
+    let folder = folder_with(&[("shop.yaml", &theirs)]);
+    assert_eq!(slipway(folder.path(), &["validate", "shop.yaml"]).status.code(), Some(1));
+    let output = slipway(folder.path(), &["validate", "--compat", "shop.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+    assert!(out(&output).contains("(warning)"), "{}", out(&output));
+}
+
+#[test]
+fn problems_come_as_json_for_programs() {
+    let folder = folder_with(&[("bad.yaml", "metadata: {}\n")]);
+    let output = slipway(folder.path(), &["validate", "bad.yaml", "-o", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(value["items"][0]["valid"], false);
+    assert!(!value["items"][0]["problems"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn control_characters_of_a_file_do_not_reach_the_terminal() {
+    let folder = folder_with(&[("bad.yaml", "\"\\e[2Jevil\": 1\n")]);
+    let output = slipway(folder.path(), &["validate", "bad.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!out(&output).contains('\x1b'), "{:?}", out(&output));
+}
+
+#[test]
+fn without_a_server_to_talk_to_the_message_says_how_to_get_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = slipway(folder.path(), &["list"]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(err(&output), @"
+    error: no server to talk to: there is no .slipway/env here or in a folder above, and neither SLIPWAY_URL nor --server is set
+      start one with `make up` or `slipway dev`, or `export SLIPWAY_URL=http://host:port SLIPWAY_API_KEY=slw_…`
+    ");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_named_with_where_its_address_is_from() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let env = format!("export SLIPWAY_URL=http://{free}\nexport SLIPWAY_API_KEY=slw_x\n");
+    let folder = folder_with(&[(".slipway/env", &env), ("deep/er/x", "")]);
+    let output = slipway(&folder.path().join("deep/er"), &["list"]);
+    let text = err(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains(&free.to_string()) && text.contains(".slipway/env") && text.contains("make up"), "{text}");
+}
+
+#[test]
+fn wrong_usage_has_an_exit_code_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(slipway(folder.path(), &["deploy"]).status.code(), Some(2));
+    assert_eq!(slipway(folder.path(), &["deploy", "x.yaml", "--timeout", "soon"]).status.code(), Some(2));
+    assert_eq!(slipway(folder.path(), &["lst"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_folder_without_providers_is_refused_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = slipway(folder.path(), &["dev"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("--providers"), "{}", err(&output));
+    assert!(!folder.path().join(".slipway").exists());
+}
+
+#[test]
+fn the_help_shows_every_command_and_the_exit_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(out(&slipway(folder.path(), &["--help"])));
+}
+
+#[test]
+fn the_help_of_deploy_has_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(out(&slipway(folder.path(), &["deploy", "--help"])));
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = slipway(folder.path(), &["completion", shell]);
+        assert!(output.status.success() && out(&output).contains("slipway"), "{shell}");
+    }
+}
