@@ -79,6 +79,13 @@ impl Drop for PrivateEngine {
         }
         let _ = Command::new("kill").arg(self.daemon.id().to_string()).status();
         let _ = self.daemon.wait();
+        // A daemon that was killed leaves its mounts, the newest on top.
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        for mount in mounts.lines().rev().filter_map(|line| line.split(' ').nth(1)) {
+            if Path::new(mount).starts_with(&self.folder) {
+                let _ = Command::new("umount").args(["--lazy", mount]).status();
+            }
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
