@@ -77,8 +77,10 @@ pub async fn drive<E: Engine>(worker: Arc<Context<E>>, claimed: Claimed, sent: D
             }
         }
     };
-    if over != Over::Lost || !held.is_late() {
-        worker.keeper.release(&held);
+    worker.keeper.release(&held);
+    if over == Over::Lost {
+        let (keeper, held) = (Arc::clone(&worker.keeper), Arc::clone(&held));
+        tokio::spawn(async move { keeper.settle(&held).await });
     }
     if let Over::Finished(status) = over {
         container::clear(&*worker.engine, &worker.config.instance.0, held.lease).await;
@@ -198,6 +200,10 @@ impl<'a, E: Engine> Drive<'a, E> {
                 }
                 if let Some(over) = self.settle().await? {
                     return Ok(over);
+                }
+                if self.next_due().is_none() {
+                    // Its time came while that was found out.
+                    continue;
                 }
             }
             let next_due = self.next_due();

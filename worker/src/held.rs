@@ -5,7 +5,7 @@ use std::{
     future::Future,
     sync::{
         Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -49,6 +49,8 @@ pub struct Held {
     /// Cancelled when someone wants the run stopped.
     pub cancelled: CancellationToken,
     cancel_reason: OnceLock<String>,
+    /// Whether it is known, or being found out, whose the run is now.
+    settled: AtomicBool,
     containers: Mutex<BTreeSet<String>>,
 }
 
@@ -64,6 +66,7 @@ impl Held {
             lost: CancellationToken::new(),
             cancelled: CancellationToken::new(),
             cancel_reason: OnceLock::new(),
+            settled: AtomicBool::new(false),
             containers: Mutex::new(BTreeSet::new()),
         }
     }
@@ -83,6 +86,20 @@ impl Held {
     #[must_use]
     pub fn is_late(&self) -> bool {
         self.remaining() < self.ttl / 3
+    }
+
+    /// The lease is gone, or may be: whatever acts on it stops.
+    pub fn lose(&self) {
+        if !self.lost.is_cancelled() {
+            metrics::counter!("slipway_lease_losses_total").increment(1);
+            self.lost.cancel();
+        }
+    }
+
+    /// True the first time: the caller finds out whose the run is now.
+    #[must_use]
+    pub fn begin_settling(&self) -> bool {
+        !self.settled.swap(true, Ordering::Relaxed)
     }
 
     /// Someone wants the run stopped.
@@ -148,7 +165,7 @@ impl Held {
         let mut pause = Pause::up_to(Duration::from_secs(1));
         loop {
             if self.lost.is_cancelled() || self.is_late() {
-                self.lost.cancel();
+                self.lose();
                 return Err(Halt::Lost);
             }
             // Not cut short when the lease is lost meanwhile: Postgres decides by the fence what becomes of it.
@@ -165,7 +182,8 @@ impl Held {
 
     /// Counts a refused write and gives the lease up. The count is kept in Postgres as far as it can be reached.
     pub async fn refused(&self, what: &'static str) {
-        self.lost.cancel();
+        self.settled.store(true, Ordering::Relaxed);
+        self.lose();
         metrics::counter!("slipway_stale_writes_refused_total").increment(1);
         tracing::warn!(run.id = %self.lease.run_id, fence = %self.lease.fence, write = what, "a write came after the lease was lost");
         if let Err(error) = store::lease::count_refusal(self.store.pool(), self.lease, what).await {

@@ -84,7 +84,9 @@ impl<E: Engine> Keeper<E> {
         let period = self.ttl / 3;
         let mut pause = Pause::up_to(period.min(Duration::from_secs(1)));
         loop {
-            let held = self.all();
+            let mut held = self.all();
+            // One that is given up is not asked for again.
+            held.retain(|held| !held.lost.is_cancelled());
             if held.is_empty() {
                 tokio::time::sleep(period.min(Duration::from_secs(1))).await;
                 continue;
@@ -107,7 +109,6 @@ impl<E: Engine> Keeper<E> {
                             // A run that ended meanwhile is missing too, and is not kept any more.
                             None if self.keeps(&one) && !one.lost.is_cancelled() => {
                                 self.end_containers(&one).await;
-                                metrics::counter!("slipway_lease_losses_total").increment(1);
                                 if self.keeps(&one) {
                                     one.refused("renewal").await;
                                 }
@@ -147,12 +148,11 @@ impl<E: Engine> Keeper<E> {
                     continue;
                 }
                 tracing::warn!(run.id = %held.lease.run_id, worker.id = %self.worker, "a lease could not be renewed in time");
-                metrics::counter!("slipway_lease_losses_total").increment(1);
-                held.lost.cancel();
+                held.lose();
                 let keeper = Arc::clone(self);
                 tokio::spawn(async move {
                     keeper.end_containers(&held).await;
-                    keeper.ask(&held).await;
+                    keeper.settle(&held).await;
                 });
             }
         }
@@ -160,7 +160,7 @@ impl<E: Engine> Keeper<E> {
 
     /// Kills what runs under the lease. The engine's own deadline inside each container stands behind this.
     async fn end_containers(&self, held: &Held) {
-        held.lost.cancel();
+        held.lose();
         let stops = held.containers().into_iter().map(|name| async move {
             if let Err(error) = self.engine.stop(&name, Duration::ZERO).await {
                 tracing::warn!(container = %name, %error, "a container without a lease could not be stopped");
@@ -169,8 +169,12 @@ impl<E: Engine> Keeper<E> {
         futures::future::join_all(stops).await;
     }
 
-    /// With nothing of it running any more: gives the run back if it is still ours, or learns that it is not.
-    async fn ask(&self, held: &Held) {
+    /// With nothing of it running any more: gives the run back if it is still ours, or learns that it is not. Waits for
+    /// Postgres as long as it takes.
+    pub async fn settle(&self, held: &Held) {
+        if !held.begin_settling() {
+            return;
+        }
         let mut pause = Pause::up_to(Duration::from_secs(2));
         loop {
             match lease::hand_back(&self.store, held.lease).await {

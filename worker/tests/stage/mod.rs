@@ -1,0 +1,207 @@
+//! A database of its own for each test, and a worker on the scripted engine.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value, json};
+use shared::{
+    archive::Archive,
+    config::Config,
+    domain::{
+        ids::{Fence, RunId},
+        plan::{Plan, PlannedStep},
+        run::{Operation, RunKind, RunStatus},
+        states::Applied,
+    },
+    queue::LiveLogs,
+    store::{
+        Store,
+        lease::{self, Claimed},
+        log::{self, Line, Selection},
+        plan, promote,
+        run::{self, NewRun},
+        run_list, step,
+        worker::{self as workers, NewWorker},
+    },
+};
+use tests::database::TestDatabase;
+use tokio_util::sync::CancellationToken;
+use worker::{
+    clock::boottime,
+    context::Context,
+    drive::{self, Over},
+    engine::scripted::Scripted,
+    render::Renderer,
+};
+
+/// Longer than any test takes where a lease's end plays no part.
+const TTL: u32 = 60;
+
+/// One test's own Postgres database, archive and engine.
+pub(crate) struct Stage {
+    pub(crate) store: Store,
+    pub(crate) engine: Arc<Scripted>,
+    pub(crate) config: Config,
+    pub(crate) folder: tempfile::TempDir,
+    _database: TestDatabase,
+}
+
+/// A worker of the stage, keeping its leases.
+pub(crate) struct Crew {
+    pub(crate) cx: Arc<Context<Scripted>>,
+    ended: CancellationToken,
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config { database: database.config(), ..Config::default() };
+        config.archive.url = format!("file://{}", folder.path().display());
+        config.worker.lease_ttl_s = TTL;
+        // Nobody listens there: live logs are not what these tests look at.
+        config.redis.url = "redis://127.0.0.1:1/0".into();
+        Self { store: database.store.clone(), engine: Arc::new(Scripted::new()), config, folder, _database: database }
+    }
+
+    /// A worker that is registered and keeps its leases.
+    pub(crate) async fn crew(&self) -> Crew {
+        self.crew_with(self.config.clone()).await
+    }
+
+    pub(crate) async fn crew_with(&self, config: Config) -> Crew {
+        let archive = Archive::open(&config.archive).unwrap();
+        let renderer = Renderer::start(Some(env!("CARGO_BIN_EXE_slipway-worker").into())).unwrap();
+        let live = LiveLogs::connect(&config.redis).unwrap();
+        let engine = Arc::clone(&self.engine);
+        let cx = Context::new(config, self.store.clone(), engine, "engine-1".into(), archive, renderer, live);
+        let new = NewWorker {
+            id: cx.id,
+            name: "w".into(),
+            host: "h".into(),
+            version: "1".into(),
+            queues: vec!["default".into()],
+            slots: 100,
+            posture: json!({"engine_id": "engine-1"}),
+        };
+        workers::register(self.store.pool(), &new).await.unwrap();
+        let (cx, ended) = (Arc::new(cx), CancellationToken::new());
+        tokio::spawn(Arc::clone(&cx.keeper).run(ended.clone()));
+        Crew { cx, ended }
+    }
+
+    /// A run of this plan, ready to be promoted.
+    pub(crate) async fn run(&self, plan: &Plan, inputs: Value) -> RunId {
+        let id = RunId::new();
+        let mut tx = self.store.begin().await.unwrap();
+        let new = NewRun {
+            id,
+            kind: RunKind::GoldenPath,
+            operation: Operation::Execute,
+            resource_id: None,
+            application_id: None,
+            team: "t".into(),
+            provider: "p".into(),
+            provider_version: "1.0.0".into(),
+            provider_commit: None,
+            workflow: "w".into(),
+            plan_digest: plan::store(&mut tx, plan).await.unwrap(),
+            steps: run::steps_of(plan),
+            inputs: Some(inputs.as_object().cloned().unwrap_or_default()),
+            reason: None,
+            requested_by: "test".into(),
+            queue: "default".into(),
+            priority: 0,
+        };
+        run::create_all(&mut tx, &[new]).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    /// The ticket of a run, as the scheduler would send it.
+    pub(crate) async fn ticket(&self, run: RunId) -> Fence {
+        let mut tx = self.store.begin().await.unwrap();
+        let promoted = promote::promote(&mut tx, "default", Duration::from_secs(60), 100).await.unwrap();
+        tx.commit().await.unwrap();
+        promoted.tickets.into_iter().find(|(id, _)| *id == run).expect("the run is promoted").1
+    }
+
+    /// The run, claimed by a worker under a ticket's fence.
+    pub(crate) async fn claim(&self, crew: &Crew, run: RunId, fence: Fence) -> (Claimed, Duration) {
+        let sent = boottime();
+        match lease::claim(self.store.pool(), run, fence, crew.cx.id, crew.cx.ttl()).await.unwrap() {
+            Applied::Applied(claimed) => (claimed, sent),
+            Applied::Stale => panic!("the ticket is stale"),
+        }
+    }
+
+    /// Promotes, claims and drives the run.
+    pub(crate) async fn drive(&self, crew: &Crew, run: RunId) -> Over {
+        let fence = self.ticket(run).await;
+        let (claimed, sent) = self.claim(crew, run, fence).await;
+        drive::drive(Arc::clone(&crew.cx), claimed, sent).await
+    }
+
+    /// The same on a task of its own, for tests that meddle meanwhile.
+    pub(crate) async fn driving(&self, crew: &Crew, run: RunId) -> (Claimed, tokio::task::JoinHandle<Over>) {
+        let fence = self.ticket(run).await;
+        let (claimed, sent) = self.claim(crew, run, fence).await;
+        let driving = tokio::spawn(drive::drive(Arc::clone(&crew.cx), claimed.clone(), sent));
+        (claimed, driving)
+    }
+
+    pub(crate) async fn row(&self, run: RunId) -> run_list::Run {
+        run_list::find(self.store.pool(), run).await.unwrap().expect("the run exists")
+    }
+
+    pub(crate) async fn status(&self, run: RunId) -> RunStatus {
+        self.row(run).await.status
+    }
+
+    pub(crate) async fn step(&self, run: RunId, name: &str) -> step::Step {
+        let steps = step::list(self.store.pool(), run).await.unwrap();
+        steps.into_iter().find(|step| step.name == name).expect("the step exists")
+    }
+
+    pub(crate) async fn log(&self, run: RunId) -> Vec<Line> {
+        log::lines_after(self.store.pool(), run, 0, &Selection::default(), 10_000).await.unwrap()
+    }
+
+    /// The log's texts, in order, of what steps printed.
+    pub(crate) async fn printed(&self, run: RunId) -> Vec<String> {
+        let lines = self.log(run).await;
+        lines.into_iter().filter(|line| line.stream == log::LogStream::Stdout).map(|line| line.text).collect()
+    }
+
+    /// Returns once the step runs.
+    pub(crate) async fn until_running(&self, run: RunId, name: &str) {
+        while self.step(run, name).await.status != shared::domain::step::StepStatus::Running {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// A step that does what `script` says, after the steps named.
+pub(crate) fn scripted(name: &str, after: &[&str], script: Value) -> PlannedStep {
+    let step = json!({
+        "name": name,
+        "depends_on": after,
+        "step_type": {
+            "name": "scripted", "version": "1.0.0", "image": "scripted", "grace_s": 1,
+            "command": ["{{ toJson .config.script }}"],
+            "config_schema": {"type": "object", "required": ["script"]},
+        },
+        "config": {"script": script},
+    });
+    serde_json::from_value(step).unwrap()
+}
+
+/// A plan of these steps, up to four at once.
+pub(crate) fn plan(steps: Vec<PlannedStep>) -> Plan {
+    Plan { steps, max_parallel: 4, timeout_s: 600, settings: Map::new(), ..Plan::default() }
+}
