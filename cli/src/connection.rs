@@ -12,6 +12,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// Flags of every command that speaks to a server.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Flags {
     /// Address of the server, as http://127.0.0.1:8080 [default: from .slipway/env, here or in a folder above]
     #[arg(long, global = true, env = "SLIPWAY_URL", value_name = "URL", hide_env_values = true)]

@@ -24,6 +24,7 @@ pub(crate) enum Format {
 
 /// Flags of every command that shows something.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Flags {
     /// Form of the output
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORM")]
