@@ -7,7 +7,11 @@ mod providers;
 mod tasks;
 
 use anyhow::Context as _;
-use shared::{config::Config, queue::producer::Tickets, store::Store};
+use shared::{
+    config::Config,
+    queue::{QueueError, Tickets},
+    store::Store,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Runs a scheduler until `shutdown`. Refuses to start, with every problem named, when a provider is not as it should be.
@@ -17,7 +21,12 @@ use tokio_util::sync::CancellationToken;
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let store = Store::connect(&config.database, "slipway-scheduler").context("reading database.url")?;
     let registry = providers::load(&config)?;
-    let tickets = Tickets::connect(&config.redis).await.context("connecting to Redis")?;
+    let tickets = Tickets::connect(&config.redis).context("reading redis.url")?;
+    match tickets.check_server().await {
+        // A Redis that is away comes back: runs wait in Postgres meanwhile.
+        Err(QueueError::Redis(error)) => tracing::warn!(%error, "Redis does not answer yet; going on without it"),
+        checked => checked.context("checking the Redis server")?,
+    }
     let scheduler = tasks::Scheduler::new(store, tickets, registry, config.clone());
     let Some(address) = &config.scheduler.metrics_listen else {
         driver::drive(&scheduler, &shutdown).await;

@@ -18,7 +18,6 @@ pub fn init(log: &Log) {
 }
 
 /// The process's metrics in the Prometheus text format. The recorder is installed at the first call.
-#[must_use]
 pub fn metrics() -> &'static PrometheusHandle {
     static HANDLE: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
     HANDLE.get_or_init(|| {

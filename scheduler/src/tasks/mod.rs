@@ -10,7 +10,7 @@ mod time_out;
 
 use std::{sync::Arc, time::Duration};
 
-use shared::{config::Config, formats::registry::Registry, queue::producer::Tickets, store::Store};
+use shared::{config::Config, formats::registry::Registry, queue::Tickets, store::Store};
 
 /// Rows one pass of a task takes at most, so that no transaction grows without bound; a full pass is followed by another.
 const BATCH: i64 = 500;
@@ -101,7 +101,7 @@ impl Scheduler {
     }
 
     /// Sends tickets for runs that are committed as queued. What Redis does not take, `requeue` sends later.
-    async fn send(&self, tickets: &[(String, shared::queue::ticket::Ticket)]) {
+    async fn send(&self, tickets: &[(String, shared::queue::Ticket)]) {
         if tickets.is_empty() {
             return;
         }

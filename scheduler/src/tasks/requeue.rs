@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    queue::ticket::Ticket,
+    queue::Ticket,
     store::{StoreError, rescue},
 };
 
