@@ -178,7 +178,7 @@ pub(crate) async fn cancel(
         Cancel::Requested => "cancelling",
         Cancel::Over(status) => {
             let detail = format!("the run is {status} already");
-            return Err(Problem::conflict("run-over", detail).with("status", status.as_str()));
+            return Err(Problem::conflict("run-over", detail).with("run_status", status.as_str()));
         }
         Cancel::Unknown => return Err(Problem::not_found("workflow run", id)),
     };
@@ -220,7 +220,7 @@ pub(crate) async fn retry(
         }
         Retry::NotOver(status) => {
             let detail = format!("the run is {status}; only failed and cancelled runs can be retried");
-            Err(Problem::conflict("not-retryable", detail).with("status", status.as_str()))
+            Err(Problem::conflict("not-retryable", detail).with("run_status", status.as_str()))
         }
         Retry::Superseded => {
             let detail = "the resource has another run, or moved on since; retry its last failed run";

@@ -1,5 +1,7 @@
 //! Who may ask.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 use axum::{

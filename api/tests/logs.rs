@@ -1,5 +1,7 @@
 //! Logs: whole, live, and resumed without a gap or a double.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Terraform's HTTP state protocol.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 use axum::body::Body;
