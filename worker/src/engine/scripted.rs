@@ -31,6 +31,8 @@ pub struct Script {
     pub sleep_ms: u64,
     /// It never ends by itself.
     pub hang: bool,
+    /// Tries, counted from the first, that never end by themselves.
+    pub hang_times: u16,
     /// It does not end at SIGTERM, only at SIGKILL.
     pub ignore_term: bool,
     /// Tries, counted from the first, that fail with `exit_code` (or 1).
@@ -173,13 +175,14 @@ impl Engine for Scripted {
         let infrastructure = attempt <= script.vanish_times;
         let exit = Exit { code: if infrastructure { 137 } else { code }, oom_killed: false, infrastructure };
         let (engine, own_name) = (self.clone(), name.to_owned());
-        if script.sleep_ms == 0 && !script.hang {
+        let hangs = script.hang || attempt <= script.hang_times;
+        if script.sleep_ms == 0 && !hangs {
             self.end(name, exit)?;
         } else {
             tokio::spawn(async move {
                 let work = async {
                     tokio::time::sleep(Duration::from_millis(script.sleep_ms)).await;
-                    if script.hang {
+                    if hangs {
                         std::future::pending::<()>().await;
                     }
                 };

@@ -1,13 +1,18 @@
 //! A database of its own for each test, and a worker on the scripted engine.
+#![allow(dead_code, reason = "each test program uses another part of it")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Map, Value, json};
 use shared::{
     archive::Archive,
     config::Config,
     domain::{
-        ids::{Fence, RunId},
+        ids::{ApplicationId, Fence, ResourceId, RunId},
         plan::{Plan, PlannedStep},
         run::{Operation, RunKind, RunStatus},
         states::Applied,
@@ -17,9 +22,9 @@ use shared::{
         Store,
         lease::{self, Claimed},
         log::{self, Line, Selection},
-        plan, promote,
+        plan, promote, resource, resource_list,
         run::{self, NewRun},
-        run_list, step,
+        run_list, step, submit,
         worker::{self as workers, NewWorker},
     },
 };
@@ -41,7 +46,7 @@ pub(crate) struct Stage {
     pub(crate) store: Store,
     pub(crate) engine: Arc<Scripted>,
     pub(crate) config: Config,
-    pub(crate) folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _database: TestDatabase,
 }
 
@@ -69,17 +74,26 @@ impl Stage {
         Self { store: database.store.clone(), engine: Arc::new(Scripted::new()), config, folder, _database: database }
     }
 
+    /// A directory of the test's own.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// A worker that is registered and keeps its leases.
     pub(crate) async fn crew(&self) -> Crew {
         self.crew_with(self.config.clone()).await
     }
 
     pub(crate) async fn crew_with(&self, config: Config) -> Crew {
+        self.crew_on(config, Arc::clone(&self.engine), "engine-1").await
+    }
+
+    /// A worker on an engine of this name.
+    pub(crate) async fn crew_on(&self, config: Config, engine: Arc<Scripted>, engine_id: &str) -> Crew {
         let archive = Archive::open(&config.archive).unwrap();
         let renderer = Renderer::start(Some(env!("CARGO_BIN_EXE_slipway-worker").into())).unwrap();
         let live = LiveLogs::connect(&config.redis).unwrap();
-        let engine = Arc::clone(&self.engine);
-        let cx = Context::new(config, self.store.clone(), engine, "engine-1".into(), archive, renderer, live);
+        let cx = Context::new(config, self.store.clone(), engine, engine_id.into(), archive, renderer, live);
         let new = NewWorker {
             id: cx.id,
             name: "w".into(),
@@ -87,7 +101,7 @@ impl Stage {
             version: "1".into(),
             queues: vec!["default".into()],
             slots: 100,
-            posture: json!({"engine_id": "engine-1"}),
+            posture: json!({"engine_id": engine_id}),
         };
         workers::register(self.store.pool(), &new).await.unwrap();
         let (cx, ended) = (Arc::new(cx), CancellationToken::new());
@@ -97,14 +111,19 @@ impl Stage {
 
     /// A run of this plan, ready to be promoted.
     pub(crate) async fn run(&self, plan: &Plan, inputs: Value) -> RunId {
+        self.run_for(plan, inputs, None).await
+    }
+
+    /// A run of this plan that creates a resource.
+    pub(crate) async fn run_for(&self, plan: &Plan, inputs: Value, of: Option<(ApplicationId, ResourceId)>) -> RunId {
         let id = RunId::new();
         let mut tx = self.store.begin().await.unwrap();
         let new = NewRun {
             id,
-            kind: RunKind::GoldenPath,
-            operation: Operation::Execute,
-            resource_id: None,
-            application_id: None,
+            kind: if of.is_some() { RunKind::Resource } else { RunKind::GoldenPath },
+            operation: if of.is_some() { Operation::Create } else { Operation::Execute },
+            resource_id: of.map(|(_, resource)| resource),
+            application_id: of.map(|(application, _)| application),
             team: "t".into(),
             provider: "p".into(),
             provider_version: "1.0.0".into(),
@@ -119,8 +138,52 @@ impl Stage {
             priority: 0,
         };
         run::create_all(&mut tx, &[new]).await.unwrap();
+        if let Some((application_id, resource_id)) = of {
+            let attachment = resource::Attachment {
+                resource_id,
+                application_id,
+                run_id: id,
+                operation: Operation::Create,
+                provider: "p".into(),
+                provider_version: "1.0.0".into(),
+                resolved_params: Some(json!({})),
+            };
+            resource::attach_all(&mut tx, &[attachment]).await.unwrap();
+        }
         tx.commit().await.unwrap();
         id
+    }
+
+    /// An application with one resource.
+    pub(crate) async fn resource(&self) -> (ApplicationId, ResourceId) {
+        let wanted = submit::Wanted {
+            kind: "thing".into(),
+            class: None,
+            identity: "thing.default#app.main".into(),
+            shared: false,
+            params: json!({}),
+            annotations: json!({}),
+            labels: json!({}),
+            depends_on: BTreeSet::new(),
+            names_metadata: false,
+        };
+        let submission = submit::Submission {
+            name: "app".into(),
+            team: None,
+            labels: json!({}),
+            spec: json!({}),
+            digest: [0; 32],
+            warnings: json!([]),
+            resources: BTreeMap::from([("main".to_owned(), wanted)]),
+            actor: "test".into(),
+        };
+        let mut tx = self.store.begin().await.unwrap();
+        let submitted = submit::submit(&mut tx, &submission).await.unwrap();
+        let submit::Submitted::Accepted { id, .. } = submitted else { panic!("{submitted:?}") };
+        tx.commit().await.unwrap();
+        let filter = resource_list::Filter::default();
+        let found = resource_list::page(self.store.pool(), &filter, None, 1).await.unwrap();
+        (id, found[0].id)
     }
 
     /// The ticket of a run, as the scheduler would send it.
