@@ -26,7 +26,7 @@ async fn write(service: &Service, lease: Lease, cursors: std::ops::RangeInclusiv
             attempt: 1,
             seq: (cursor + 1) / 2,
             at: Utc::now(),
-            stream: "stdout".into(),
+            stream: "stdout",
             text: format!("line {cursor}"),
         })
         .collect();
@@ -150,7 +150,7 @@ async fn a_gap_is_shown_as_a_gap() {
         attempt: 1,
         seq: 1,
         at: Utc::now(),
-        stream: "gap".into(),
+        stream: "gap",
         text: "the worker died".into(),
     };
     assert!(lease::append_log(service.database.store.pool(), lease, &[gap]).await.unwrap().is_applied());

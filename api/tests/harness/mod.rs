@@ -30,35 +30,35 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// A service and one admin's key.
-pub struct Service {
-    pub database: TestDatabase,
-    pub router: Router,
-    pub description: utoipa::openapi::OpenApi,
-    pub key: String,
-    pub live: LiveLogs,
-    pub shutdown: CancellationToken,
+pub(crate) struct Service {
+    pub(crate) database: TestDatabase,
+    pub(crate) router: Router,
+    pub(crate) description: utoipa::openapi::OpenApi,
+    pub(crate) key: String,
+    pub(crate) live: LiveLogs,
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub bytes: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {:?}", self.bytes))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.bytes.to_vec()).unwrap()
     }
 
     /// Asserts that it is a problem of this status and code, and gives it.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{:?}", self.bytes);
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{:?}", self.bytes);
         let body = self.json();
@@ -70,7 +70,7 @@ impl Answer {
 }
 
 impl Service {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let database = TestDatabase::create().await.unwrap();
         let mut config = Config { database: database.config(), ..Config::default() };
         config.redis.url = std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6399/0".into());
@@ -78,7 +78,7 @@ impl Service {
         Self::with(config, database).await
     }
 
-    pub async fn with(config: Config, database: TestDatabase) -> Self {
+    pub(crate) async fn with(config: Config, database: TestDatabase) -> Self {
         let (_, key) = api_key::create(database.store.pool(), "tester", api_key::Role::Admin).await.unwrap();
         let live = LiveLogs::connect(&config.redis).unwrap();
         let shutdown = CancellationToken::new();
@@ -87,32 +87,32 @@ impl Service {
         Self { database, router, description, key, live, shutdown }
     }
 
-    pub fn request(&self, method: &str, uri: &str) -> axum::http::request::Builder {
+    pub(crate) fn request(&self, method: &str, uri: &str) -> axum::http::request::Builder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         Request::builder().method(method).uri(uri).header(header::AUTHORIZATION, format!("Bearer {}", self.key))
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap();
         Answer { status: parts.status, headers: parts.headers, bytes }
     }
 
-    pub async fn get(&self, uri: &str) -> Answer {
+    pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(self.request("GET", uri).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn post(&self, uri: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn post(&self, uri: &str, body: impl Into<Body>) -> Answer {
         self.send(self.request("POST", uri).body(body.into()).unwrap()).await
     }
 
-    pub async fn delete(&self, uri: &str) -> Answer {
+    pub(crate) async fn delete(&self, uri: &str) -> Answer {
         self.send(self.request("DELETE", uri).body(Body::empty()).unwrap()).await
     }
 
     /// A pending run that belongs to no resource.
-    pub async fn run(&self) -> RunId {
+    pub(crate) async fn run(&self) -> RunId {
         let mut tx = self.database.store.begin().await.unwrap();
         let step = |name: &str| PlannedStep {
             name: name.into(),
@@ -154,7 +154,7 @@ impl Service {
     }
 
     /// A run that a worker drives.
-    pub async fn running(&self) -> Lease {
+    pub(crate) async fn running(&self) -> Lease {
         let id = self.run().await;
         let worker_id = WorkerId::new();
         let new = NewWorker {
@@ -181,7 +181,7 @@ impl Service {
 }
 
 /// A Score file with these resources, each a line of YAML under `resources`.
-pub fn score(name: &str, resources: &[&str]) -> String {
+pub(crate) fn score(name: &str, resources: &[&str]) -> String {
     let mut text =
         format!("apiVersion: score.dev/v1b1\nmetadata:\n  name: {name}\ncontainers:\n  main:\n    image: busybox\n");
     if !resources.is_empty() {
