@@ -40,6 +40,9 @@ impl Folder {
 
     /// How problems name a file of this folder.
     pub(crate) fn shown(&self, file: &str) -> String {
+        if file.is_empty() {
+            return self.root.display().to_string();
+        }
         self.root.join(file.strip_prefix("./").unwrap_or(file)).display().to_string()
     }
 

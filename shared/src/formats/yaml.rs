@@ -17,14 +17,16 @@ use super::problem::{Problem, code};
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Mappings and sequences inside each other.
 pub const MAX_DEPTH: usize = 64;
-/// Values in all, those that aliases repeat counted each time.
-pub const MAX_NODES: usize = 50_000;
+/// Keys and values in all, those that aliases repeat counted each time.
+pub const MAX_NODES: usize = 20_000;
 /// Aliases in all.
 pub const MAX_ALIASES: usize = 64;
 /// Bytes of text that aliases may repeat.
 const MAX_REPEATED_BYTES: usize = 4 * MAX_BYTES;
-/// Flow brackets that may be open at once anywhere in the text, seen without parsing it.
-const MAX_OPEN_BRACKETS: usize = 4 * MAX_DEPTH;
+/// Steps that the parser may take to keep track of open flow brackets.
+const MAX_FLOW_WORK: usize = 3_000_000;
+/// Separators inside flow brackets.
+const MAX_FLOW_SEPARATORS: usize = 5 * MAX_NODES;
 
 /// A place in a text, counted from 1; columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub fn parse(text: &str) -> Result<(Value, Positions), Vec<Problem>> {
     if text.len() > MAX_BYTES {
         return Err(vec![Problem::new(code::LIMIT, format!("the text is larger than {MAX_BYTES} bytes"))]);
     }
-    refuse_many_brackets(text)?;
+    refuse_flow_work(text)?;
     let joined;
     let text = if text.trim_start().starts_with(['{', '[']) && text.contains("\\u") {
         joined = scalar::join_surrogates(text);
@@ -115,20 +117,25 @@ pub fn parse(text: &str) -> Result<(Value, Positions), Vec<Problem>> {
     builder.finish()
 }
 
-/// A flow collection is kept whole until it is known whether it is a key, which costs its depth at each token. Quotes
-/// and scripts are counted too; they hold far fewer.
-fn refuse_many_brackets(text: &str) -> Result<(), Vec<Problem>> {
-    let (mut open, mut line, mut column) = (0_usize, 1_u32, 0_u32);
-    for byte in text.bytes() {
+/// The parser reads a flow collection to its end before it gives the first event, and at each token looks at every
+/// bracket that is open: `[[[…` with a tail of commas would take it seconds. So that work is summed up beforehand, in
+/// one pass that knows nothing of quotes and scripts; those hold brackets too, but come nowhere near the bound.
+fn refuse_flow_work(text: &str) -> Result<(), Vec<Problem>> {
+    let (mut open, mut work, mut separators, mut line, mut column) = (0_usize, 0_usize, 0_usize, 1_u32, 0_u32);
+    for c in text.chars() {
         column += 1;
-        match byte {
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            b'\n' => (line, column) = (line + 1, 0),
+        match c {
+            '[' | '{' => open += 1,
+            ']' | '}' => open = open.saturating_sub(1),
+            ',' | ':' | '?' if open > 0 => separators += 1,
+            '\n' => (line, column) = (line + 1, 0),
             _ => {}
         }
-        if open > MAX_OPEN_BRACKETS {
-            let message = format!("more than {MAX_OPEN_BRACKETS} brackets are open at once");
+        if matches!(c, '[' | '{' | ',' | ':' | '?' | ' ' | '\'' | '"') {
+            work += open;
+        }
+        if work > MAX_FLOW_WORK || separators > MAX_FLOW_SEPARATORS {
+            let message = "too much in brackets: too many are open at once, or hold too many values";
             return Err(vec![Problem::new(code::LIMIT, message).placed(Some(Position { line, column }))]);
         }
     }

@@ -1,6 +1,6 @@
 //! Which workflow serves which operation of which resource type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
 
@@ -101,11 +101,11 @@ fn from_entries(entries: &[WorkflowEntry]) -> BTreeMap<Operation, Choices> {
             operations.entry(operation).or_default().workflows.push(choice(entry));
         }
     }
-    if !operations.contains_key(&Operation::Create) {
+    if let Entry::Vacant(create) = operations.entry(Operation::Create) {
         let workflows: Vec<Choice> =
             provisioners.iter().filter(|entry| entry.operation.is_none()).map(|entry| choice(entry)).collect();
         if !workflows.is_empty() {
-            operations.insert(Operation::Create, Choices { workflows, default: None });
+            create.insert(Choices { workflows, default: None });
         }
     }
     operations

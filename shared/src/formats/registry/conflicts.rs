@@ -25,7 +25,7 @@ fn twice<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, what: &str, proble
     let mut first: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, file) in named {
         if let Some(other) = first.get(name) {
-            let message = format!("there are two of the {what} '{name}': here and in {other}");
+            let message = format!("two {what}s are named '{name}': here and in {other}");
             problems.push(Problem::new(code::CONFLICT, message).in_file(file));
         } else {
             first.insert(name, file);

@@ -133,6 +133,8 @@ pub(super) fn plan(workflow: &Workflow, around: &Around<'_>) -> (Plan, Option<St
     let mut reasons = Vec::new();
     let mut plan = Plan {
         steps: Vec::new(),
+        // A parameter came from JSON-like text and goes back to it.
+        parameters: workflow.parameters.iter().filter_map(|parameter| serde_json::to_value(parameter).ok()).collect(),
         outputs: workflow.outputs.clone(),
         settings: around.settings.settings.clone(),
         max_parallel: workflow.max_parallel.unwrap_or(8),

@@ -221,11 +221,14 @@ fn variables(at: &Cursor<'_>) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What an item of a list says about its path, and the rest.
+type Targeted<T> = (Option<String>, T);
+
 /// A mapping from paths in the container, or the deprecated list whose items name the path as `target`.
 fn targets<T>(
     fields: &Fields<'_>,
     key: &str,
-    read: fn(&Cursor<'_>, bool) -> Option<(Option<String>, T)>,
+    read: fn(&Cursor<'_>, bool) -> Option<Targeted<T>>,
 ) -> BTreeMap<String, T> {
     let mut found = BTreeMap::new();
     let Some(at) = fields.given(key) else { return found };
@@ -252,7 +255,7 @@ fn targets<T>(
     found
 }
 
-fn file(at: &Cursor<'_>, listed: bool) -> Option<(Option<String>, ContainerFile)> {
+fn file(at: &Cursor<'_>, listed: bool) -> Option<Targeted<ContainerFile>> {
     let known = ["mode", "source", "content", "binaryContent", "noExpand", "target"];
     let fields = at.fields(if listed { &known } else { &known[..5] })?;
     let text = |key: &str| fields.given(key).and_then(|at| at.string().map(str::to_owned));
@@ -273,7 +276,7 @@ fn file(at: &Cursor<'_>, listed: bool) -> Option<(Option<String>, ContainerFile)
     Some((filled("target"), details))
 }
 
-fn volume(at: &Cursor<'_>, listed: bool) -> Option<(Option<String>, ContainerVolume)> {
+fn volume(at: &Cursor<'_>, listed: bool) -> Option<Targeted<ContainerVolume>> {
     let known = ["source", "path", "readOnly", "target"];
     let fields = at.fields(if listed { &known } else { &known[..3] })?;
     let text = |key: &str| fields.given(key).and_then(|at| at.string().map(str::to_owned));

@@ -32,8 +32,11 @@ pub(super) fn resolve(read: &[(Cursor<'_>, Read)]) -> Vec<Step> {
         };
         steps.push(Step { depends_on, ..item.step.clone() });
     }
-    let edges: BTreeMap<String, BTreeSet<String>> =
-        steps.iter().map(|step| (step.name.clone(), step.depends_on.iter().cloned().collect())).collect();
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for step in &steps {
+        // Of two with one name, which has been reported, the first is meant.
+        edges.entry(step.name.clone()).or_insert_with(|| step.depends_on.iter().cloned().collect());
+    }
     if let Some(circle) = graph::find_cycle(&edges)
         && let Some((at, _)) = read.iter().find(|(_, item)| item.step.name == circle[0])
     {
