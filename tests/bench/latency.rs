@@ -1,0 +1,72 @@
+//! From a submission to the start of its first step, on a stack that does nothing else.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tests::{
+    score::Score,
+    stack::{Options, Stack},
+};
+
+use crate::report::{Figure, Report, percentile};
+
+const ROUNDS: usize = 200;
+const GOAL_MS: f64 = 10.0;
+
+pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
+    let options = Options {
+        lease_ttl_s: 30,
+        configure: |config| {
+            config.scheduler.period_ms = 1_000;
+            config.log.filter = "warn".to_owned();
+        },
+        ..Options::scripted()
+    };
+    let stack = Stack::start(options).await?;
+    let (mut applications, mut paths) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS + 10 {
+        let name = format!("latency-{round}");
+        let sent = chrono::Utc::now();
+        let yaml = Score::new(&name).resource("it", "scripted", &json!({})).yaml();
+        stack.client.submit(&yaml).await?.ok()?;
+        let application = started(&stack, "SELECT min(a.started_at) FROM attempt a JOIN run r ON r.id = a.run_id JOIN application p ON p.id = r.application_id WHERE p.name = $1", &name).await?;
+        idle(&stack).await?;
+        let sent_path = chrono::Utc::now();
+        let run = stack.client.execute("no-op", &json!({})).await?;
+        let path = started(&stack, "SELECT min(started_at) FROM attempt WHERE run_id = $1::uuid", &run).await?;
+        idle(&stack).await?;
+        // The first ones fill caches and open connections.
+        if round >= 10 {
+            applications.push((application - sent).as_seconds_f64() * 1e3);
+            paths.push((path - sent_path).as_seconds_f64() * 1e3);
+        }
+    }
+    for (what, values) in [("Score file", &mut applications), ("golden path", &mut paths)] {
+        let half = percentile(values, 0.5);
+        let goal = format!("p50 < {GOAL_MS} ms");
+        report
+            .add(Figure::new(format!("{what} submitted to step started, p50"), half, "ms").goal(goal, half < GOAL_MS));
+        report.add(Figure::new(format!("{what} submitted to step started, p99"), percentile(values, 0.99), "ms"));
+    }
+    stack.finish().await
+}
+
+/// When the first attempt began, by Postgres, whose clock is this machine's.
+async fn started(stack: &Stack, sql: &'static str, of: &str) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
+    stack
+        .until("the step has started", Duration::from_secs(20), async || {
+            Ok(sqlx::query_scalar::<_, Option<chrono::DateTime<chrono::Utc>>>(sql)
+                .bind(of)
+                .fetch_one(&stack.pool)
+                .await?)
+        })
+        .await
+}
+
+async fn idle(stack: &Stack) -> anyhow::Result<()> {
+    stack
+        .until("nothing is under way", Duration::from_secs(20), async || {
+            Ok((stack.count("SELECT count(*) FROM run WHERE finished_at IS NULL").await? == 0).then_some(()))
+        })
+        .await
+}

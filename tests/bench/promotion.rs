@@ -1,0 +1,86 @@
+//! How fast waiting runs get their tickets, with few and with very many of them waiting.
+
+use std::time::{Duration, Instant};
+
+use shared::{
+    config,
+    store::{Store, promote},
+};
+use sqlx::PgPool;
+use tests::database::TestDatabase;
+
+use crate::report::{Figure, Report};
+
+const SIZES: [i64; 3] = [1_000, 100_000, 1_000_000];
+const BATCH: i64 = 100;
+const ROUNDS: usize = 8;
+const GOAL: f64 = 1.3;
+
+pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
+    let database = TestDatabase::create().await?;
+    let config =
+        config::Database { url: database.url.clone(), statement_timeout_ms: 600_000, ..config::Database::default() };
+    let store = Store::connect(&config, "slipway-bench")?;
+    let mut least = None;
+    for size in SIZES {
+        seed(&database.pool, size).await?;
+        // The best of some passes: what disturbs the others is not promotion.
+        let mut best = f64::MAX;
+        for _ in 0..2 {
+            sqlx::raw_sql(
+                "UPDATE run SET status = 'pending', queued_at = NULL, ticket_sent_at = NULL WHERE status = 'queued'",
+            )
+            .execute(&database.pool)
+            .await?;
+            sqlx::raw_sql("VACUUM ANALYZE run").execute(&database.pool).await?;
+            for _ in 0..ROUNDS {
+                let began = Instant::now();
+                let mut transaction = store.begin().await?;
+                let promoted = promote::promote(&mut transaction, "default", Duration::from_secs(3600), BATCH).await?;
+                transaction.commit().await?;
+                let seconds = began.elapsed().as_secs_f64();
+                anyhow::ensure!(
+                    promoted.tickets.len() == usize::try_from(BATCH)?,
+                    "{} tickets",
+                    promoted.tickets.len()
+                );
+                best = best.min(seconds);
+            }
+        }
+        let rate = BATCH as f64 / best;
+        let first = *least.get_or_insert(rate);
+        let figure = Figure::new(format!("runs promoted with {size} pending"), rate, "1/s");
+        report.add(match size {
+            1_000 => figure,
+            _ => figure.against("with 1000 pending", first).goal(format!("flat within {GOAL}×"), first / rate <= GOAL),
+        });
+    }
+    Ok(())
+}
+
+/// Makes the table hold `size` ready runs of ten teams.
+async fn seed(pool: &PgPool, size: i64) -> anyhow::Result<()> {
+    sqlx::raw_sql(
+        "INSERT INTO plan (digest, body) VALUES (decode(repeat('00', 32), 'hex'), '{}') ON CONFLICT DO NOTHING;
+         INSERT INTO queue (name) VALUES ('default') ON CONFLICT DO NOTHING;
+         INSERT INTO worker (id, name, host, version, queues, slots, heartbeat_at)
+         SELECT gen_random_uuid(), 'bench', 'bench', '0', '{default}', 1000000, now() + interval '1 hour'
+         WHERE NOT EXISTS (SELECT FROM worker)",
+    )
+    .execute(pool)
+    .await?;
+    let mut connection = pool.acquire().await?;
+    sqlx::raw_sql("SET synchronous_commit = off").execute(&mut *connection).await?;
+    sqlx::query(
+        "INSERT INTO run (id, root_run_id, kind, operation, team, provider, provider_version, workflow, plan_digest, inputs)
+         SELECT id, id, 'golden_path', 'execute', 'team-' || n % 10, 'bench', '1', 'bench', decode(repeat('00', 32), 'hex'), '{}'
+         FROM (SELECT n, ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS id
+               FROM generate_series((SELECT count(*) FROM run) + 1, $1) n) new",
+    )
+    .bind(size)
+    .execute(&mut *connection)
+    .await?;
+    // The connection goes with its setting.
+    connection.close_on_drop();
+    Ok(())
+}

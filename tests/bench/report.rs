@@ -1,0 +1,104 @@
+//! The table and its JSON.
+
+use std::{fmt, path::Path};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// All figures of one run of the benchmark.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    at: chrono::DateTime<chrono::Utc>,
+    profile: String,
+    processors: usize,
+    figures: Vec<Figure>,
+}
+
+/// One figure.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figure {
+    name: String,
+    value: f64,
+    unit: &'static str,
+    /// What it is held against, measured in the same run.
+    against: Option<Against>,
+    goal: Option<Goal>,
+}
+
+#[derive(Debug, Serialize)]
+struct Against {
+    name: String,
+    value: f64,
+    /// The figure divided by it.
+    ratio: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Goal {
+    text: String,
+    met: bool,
+}
+
+impl Report {
+    pub(crate) fn new(profile: &str) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { at: chrono::Utc::now(), profile: profile.to_owned(), processors, figures: Vec::new() }
+    }
+
+    /// Adds a figure, and shows it at once.
+    pub(crate) fn add(&mut self, figure: Figure) {
+        println!("{figure}");
+        self.figures.push(figure);
+    }
+
+    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+        std::fs::write(file, serde_json::to_string_pretty(self)?).with_context(|| format!("writing {}", file.display()))
+    }
+}
+
+impl Figure {
+    pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { name: name.into(), value, unit, against: None, goal: None }
+    }
+
+    pub(crate) fn against(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.against = Some(Against { name: name.into(), value, ratio: self.value / value });
+        self
+    }
+
+    pub(crate) fn goal(mut self, text: impl Into<String>, met: bool) -> Self {
+        self.goal = Some(Goal { text: text.into(), met });
+        self
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  {:<58} {:>14} {:<8}", self.name, rounded(self.value), self.unit)?;
+        if let Some(Against { name, value, ratio }) = &self.against {
+            write!(f, "  {ratio:.2} of {} ({name})", rounded(*value))?;
+        }
+        if let Some(Goal { text, met }) = &self.goal {
+            write!(f, "  goal {text}: {}", if *met { "met" } else { "MISSED" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nprofile {}, {} processors, {}", self.profile, self.processors, self.at.format("%F %R UTC"))?;
+        self.figures.iter().try_for_each(|figure| writeln!(f, "{figure}"))
+    }
+}
+
+fn rounded(value: f64) -> String {
+    if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// The value below which `share` of the values are. Sorts them.
+pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    values.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
+}
