@@ -21,7 +21,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     let mut tx = scheduler.store.begin().await?;
     let ready = advance::lock_ready(&mut tx, BATCH).await?;
     for waiting in &ready {
-        match inputs(scheduler, waiting) {
+        match inputs(waiting) {
             Ok((inputs, resolved)) => advance::release(&mut tx, waiting, &inputs, &resolved).await?,
             Err((code, message)) => advance::fail(&mut tx, waiting.run_id, code, &message).await?,
         }
@@ -30,7 +30,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     Ok(Pass::of(ready.len() + usize::try_from(resumed).unwrap_or(usize::MAX)))
 }
 
-fn inputs(scheduler: &Scheduler, waiting: &Waiting) -> Result<(Map<String, Value>, Value), (&'static str, String)> {
+fn inputs(waiting: &Waiting) -> Result<(Map<String, Value>, Value), (&'static str, String)> {
     // What is removed is named as it was made: by the params its last run saw, whatever the others have become since.
     let resolved = match (&waiting.resolved_params, waiting.operation) {
         (Some(resolved), Operation::Delete) => resolved.clone(),
@@ -43,8 +43,10 @@ fn inputs(scheduler: &Scheduler, waiting: &Waiting) -> Result<(Map<String, Value
         .map_err(|unresolved| (error_code::UNRESOLVED_PLACEHOLDER, unresolved.to_string()))?,
     };
     let inputs = resource::inputs(&resolved, &waiting.application, &waiting.name, &waiting.kind);
-    let parameters = scheduler.registry.parameters(&waiting.provider, &waiting.workflow).unwrap_or_default();
-    let inputs = workflow::check_inputs(parameters, &inputs, workflow::Unknown::Keep).map_err(|problems| {
+    let parameters: Vec<workflow::Parameter> = serde_json::from_value(waiting.parameters.clone()).map_err(|error| {
+        (error_code::INVALID_PLAN, format!("the parameters of its workflow cannot be read: {error}"))
+    })?;
+    let inputs = workflow::check_inputs(&parameters, &inputs, workflow::Unknown::Keep).map_err(|problems| {
         (error_code::INVALID_INPUTS, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
     Ok((inputs, resolved))

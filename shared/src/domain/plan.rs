@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 pub struct Plan {
     /// In the order of the file.
     pub steps: Vec<PlannedStep>,
+    /// The workflow's parameters, as `formats` writes them: inputs that are complete only later are checked against these.
+    #[serde(default)]
+    pub parameters: Vec<Value>,
     /// What the run gives back when it completes, by name.
     #[serde(default)]
     pub outputs: BTreeMap<String, PlannedOutput>,

@@ -33,10 +33,8 @@ pub struct Waiting {
     pub application: String,
     /// `metadata` of the application's spec.
     pub metadata: Value,
-    /// The provider that serves it.
-    pub provider: String,
-    /// The workflow it runs.
-    pub workflow: String,
+    /// `Plan::parameters` of what it runs.
+    pub parameters: Value,
     /// Outputs of the resources it names, by the name the application gives them.
     pub dependencies: Map<String, Value>,
 }
@@ -73,13 +71,14 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
     .await?;
     let rows = sqlx::query!(
         r#"SELECT run.id AS "run_id: RunId", run.operation AS "operation: Operation", r.id AS "resource_id: ResourceId", r.name,
-                  r.type AS kind, r.params, r.resolved_params, a.name AS application, run.provider, run.workflow,
-                  coalesce(g.spec -> 'metadata', '{}') AS "metadata!",
+                  r.type AS kind, r.params, r.resolved_params, a.name AS application, 
+                  coalesce(g.spec -> 'metadata', '{}') AS "metadata!", coalesce(plan.body -> 'parameters', '[]') AS "parameters!",
                   coalesce((SELECT jsonb_object_agg(u.name, other.outputs)
                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
                             JOIN resource_user u ON u.resource_id = other.id AND u.application_id = a.id
                             WHERE d.resource_id = r.id), '{}') AS "dependencies!"
            FROM run
+           JOIN plan ON plan.digest = run.plan_digest
            JOIN resource r ON r.id = run.resource_id
            JOIN application a ON a.id = r.application_id
            LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
@@ -106,8 +105,7 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
             resolved_params: row.resolved_params,
             application: row.application,
             metadata: row.metadata,
-            provider: row.provider,
-            workflow: row.workflow,
+            parameters: row.parameters,
             dependencies: row.dependencies.as_object().cloned().unwrap_or_default(),
         })
         .collect())
