@@ -99,20 +99,20 @@ fn rewrite_action(action: &str, out: &mut String) {
     let mut follows_value = false;
     let mut variable = "";
     while !rest.is_empty() {
-        if rest.starts_with('.') && (!follows_value || !variable.is_empty()) {
-            if let Some((names, after)) = names(rest) {
-                let base = if variable.is_empty() { "." } else { variable };
-                out.truncate(out.len() - variable.len());
-                let shown = &rest[..rest.len() - after.len()];
-                // Writing to a string cannot fail.
-                let _ = write!(out, "({function} \"{variable}{shown}\" {base}");
-                names.iter().for_each(|name| {
-                    let _ = write!(out, " \"{name}\"");
-                });
-                out.push(')');
-                (rest, follows_value, variable) = (after, true, "");
-                continue;
-            }
+        if (!follows_value || !variable.is_empty())
+            && let Some((names, after)) = names(rest)
+        {
+            let base = if variable.is_empty() { "." } else { variable };
+            out.truncate(out.len() - variable.len());
+            let shown = &rest[..rest.len() - after.len()];
+            // Writing to a string cannot fail.
+            let _ = write!(out, "({function} \"{variable}{shown}\" {base}");
+            names.iter().for_each(|name| {
+                let _ = write!(out, " \"{name}\"");
+            });
+            out.push(')');
+            (rest, follows_value, variable) = (after, true, "");
+            continue;
         }
         let (next, after) = piece(rest);
         let text = &rest[..rest.len() - after.len()];
