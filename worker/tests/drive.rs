@@ -18,6 +18,7 @@ use stage::{Stage, plan, scripted};
 use worker::{
     drive::Over,
     engine::{Engine as _, scripted::Scripted},
+    held::{Halt, Held},
 };
 
 #[tokio::test]
@@ -287,27 +288,33 @@ async fn a_worker_that_lost_its_lease_writes_nothing_more_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_lease_that_cannot_be_renewed_ends_the_containers_before_it_runs_out() {
+async fn no_write_is_made_when_too_little_of_the_lease_is_left() {
     let mut stage = Stage::new().await;
     stage.config.worker.lease_ttl_s = 3;
     let crew = stage.crew().await;
-    let run = stage.run(&plan(vec![scripted("a", &[], json!({"hang": true, "ignore_term": true}))]), json!({})).await;
-    // Claimed as if the statement had been sent a while ago, and by a keeper whose renewals do not help: its
-    // worker is another one.
+    let run = stage.run(&plan(vec![scripted("a", &[], json!({}))]), json!({})).await;
     let fence = stage.ticket(run).await;
     let (claimed, sent) = stage.claim(&crew, run, fence).await;
-    let held = worker::held::Held::new(
-        stage.store.clone(),
-        claimed.lease,
-        crew.cx.ttl(),
-        sent.saturating_sub(Duration::from_secs(3)),
-    );
-    assert!(held.is_late());
-    assert!(matches!(
-        held.write("x", || lease::append_log(stage.store.pool(), claimed.lease, &[])).await,
-        Err(worker::held::Halt::Lost)
-    ));
+    // As if the answer to the claim had taken the whole lease to arrive.
+    let late = sent.saturating_sub(Duration::from_secs(3));
+    let held = Held::new(stage.store.clone(), claimed.lease, crew.cx.ttl(), late);
+    let written = held.write("x", || lease::append_log(stage.store.pool(), claimed.lease, &[])).await;
+    assert!(matches!(written, Err(Halt::Lost)));
     assert!(held.lost.is_cancelled());
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_renew_ends_its_containers_by_itself() {
+    let mut stage = Stage::new().await;
+    stage.config.worker.lease_ttl_s = 2;
+    let crew = stage.crew().await;
+    let run = stage.run(&plan(vec![scripted("a", &[], json!({"hang": true, "ignore_term": true}))]), json!({})).await;
+    let (_, driving) = stage.driving(&crew, run).await;
+    stage.until_running(run, "a").await;
+    // Postgres is out of this worker's reach from now on.
+    stage.store.pool().close().await;
+    assert_eq!(driving.await.unwrap(), Over::Lost);
+    assert!(stage.engine.list("slipway").await.unwrap().is_empty());
 }
 
 #[tokio::test]

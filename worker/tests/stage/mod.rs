@@ -34,7 +34,7 @@ use worker::{
     clock::boottime,
     context::Context,
     drive::{self, Over},
-    engine::scripted::Scripted,
+    engine::{Engine, scripted::Scripted},
     render::Renderer,
 };
 
@@ -51,12 +51,12 @@ pub(crate) struct Stage {
 }
 
 /// A worker of the stage, keeping its leases.
-pub(crate) struct Crew {
-    pub(crate) cx: Arc<Context<Scripted>>,
+pub(crate) struct Crew<E = Scripted> {
+    pub(crate) cx: Arc<Context<E>>,
     ended: CancellationToken,
 }
 
-impl Drop for Crew {
+impl<E> Drop for Crew<E> {
     fn drop(&mut self) {
         self.ended.cancel();
     }
@@ -89,7 +89,7 @@ impl Stage {
     }
 
     /// A worker on an engine of this name.
-    pub(crate) async fn crew_on(&self, config: Config, engine: Arc<Scripted>, engine_id: &str) -> Crew {
+    pub(crate) async fn crew_on<E: Engine>(&self, config: Config, engine: Arc<E>, engine_id: &str) -> Crew<E> {
         let archive = Archive::open(&config.archive).unwrap();
         let renderer = Renderer::start(Some(env!("CARGO_BIN_EXE_slipway-worker").into())).unwrap();
         let live = LiveLogs::connect(&config.redis).unwrap();
@@ -195,7 +195,7 @@ impl Stage {
     }
 
     /// The run, claimed by a worker under a ticket's fence.
-    pub(crate) async fn claim(&self, crew: &Crew, run: RunId, fence: Fence) -> (Claimed, Duration) {
+    pub(crate) async fn claim<E: Engine>(&self, crew: &Crew<E>, run: RunId, fence: Fence) -> (Claimed, Duration) {
         let sent = boottime();
         match lease::claim(self.store.pool(), run, fence, crew.cx.id, crew.cx.ttl()).await.unwrap() {
             Applied::Applied(claimed) => (claimed, sent),
@@ -204,14 +204,18 @@ impl Stage {
     }
 
     /// Promotes, claims and drives the run.
-    pub(crate) async fn drive(&self, crew: &Crew, run: RunId) -> Over {
+    pub(crate) async fn drive<E: Engine>(&self, crew: &Crew<E>, run: RunId) -> Over {
         let fence = self.ticket(run).await;
         let (claimed, sent) = self.claim(crew, run, fence).await;
         drive::drive(Arc::clone(&crew.cx), claimed, sent).await
     }
 
     /// The same on a task of its own, for tests that meddle meanwhile.
-    pub(crate) async fn driving(&self, crew: &Crew, run: RunId) -> (Claimed, tokio::task::JoinHandle<Over>) {
+    pub(crate) async fn driving<E: Engine>(
+        &self,
+        crew: &Crew<E>,
+        run: RunId,
+    ) -> (Claimed, tokio::task::JoinHandle<Over>) {
         let fence = self.ticket(run).await;
         let (claimed, sent) = self.claim(crew, run, fence).await;
         let driving = tokio::spawn(drive::drive(Arc::clone(&crew.cx), claimed.clone(), sent));
