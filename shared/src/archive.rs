@@ -94,6 +94,8 @@ impl Archive {
             return Ok(Self { store: Arc::new(store), prefix: Path::default(), id: marker.id });
         }
         let url = url::Url::parse(&config.url).map_err(|error| refused(error.to_string()))?;
+        // One of the two providers that rustls could use must be chosen; a second choice changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let environment = std::env::vars().map(|(key, value)| (key.to_ascii_lowercase(), value));
         let (store, prefix) =
             object_store::parse_url_opts(&url, environment).map_err(|error| refused(error.to_string()))?;
@@ -266,6 +268,18 @@ mod tests {
         upload.write(Bytes::from_static(b"1")).await.unwrap();
         upload.abort().await.unwrap();
         assert!(matches!(archive.get("x", 10).await, Err(ArchiveError::Missing(_))));
+    }
+
+    #[test]
+    fn the_three_object_stores_are_known_and_others_are_refused() {
+        for url in ["s3://bucket/prefix", "gs://bucket/prefix", "az://container/prefix"] {
+            // Without credentials and accounts in the environment some refuse, but none as unknown.
+            if let Err(error) = Archive::open(&config::Archive { url: url.into() }) {
+                assert!(!error.to_string().contains("feature"), "{error}");
+            }
+        }
+        assert!(Archive::open(&config::Archive { url: "ftp://x/y".into() }).is_err());
+        assert!(Archive::open(&config::Archive { url: "file://relative".into() }).is_err());
     }
 
     #[test]

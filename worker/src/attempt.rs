@@ -89,8 +89,6 @@ pub struct Recorded {
     pub fatal: Option<Failure>,
     /// Whether its time or the run's was up.
     pub timed_out: bool,
-    /// What it last said, masked; for the message of the run.
-    pub last_line: Option<String>,
 }
 
 /// What came of a try, before it is recorded.
@@ -229,7 +227,7 @@ async fn work<E: Engine>(
         grace: Duration::from_secs(one.step.step_type.grace_s.into()),
     };
     let Ended { exit, stopped, printed, last_line, state_unread } =
-        match container::follow(scope, &name, output, limits, log, kept.as_mut()).await {
+        match container::follow(scope, &name, output, limits, log, kept.as_deref_mut()).await {
             Ok(ended) => ended,
             Err(container::Setback::Halt(halt)) => return Err(halt),
             Err(container::Setback::Failed(failure)) => return Ok(Came::failed(failure, false)),
@@ -371,13 +369,7 @@ async fn record<E: Engine>(
             Place::Own => {}
         }
     }
-    Ok(Recorded {
-        index: one.index,
-        outcome,
-        fatal: result.fatal,
-        timed_out: result.timed_out,
-        last_line: result.last_line,
-    })
+    Ok(Recorded { index: one.index, outcome, fatal: result.fatal, timed_out: result.timed_out })
 }
 
 /// Whether an engine's refusal says nothing about the step.

@@ -276,7 +276,7 @@ impl<'a, E: Engine> Drive<'a, E> {
 
     /// Takes in how a try ended.
     fn take(&mut self, recorded: Recorded) -> Result<(), Halt> {
-        let Recorded { index, outcome, fatal, timed_out, last_line: _ } = recorded;
+        let Recorded { index, outcome, fatal, timed_out } = recorded;
         let row = &mut self.rows[index];
         row.status = outcome.step;
         row.tries += 1;

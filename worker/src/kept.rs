@@ -43,7 +43,7 @@ pub struct Kept {
 #[derive(Debug)]
 pub enum Begun {
     /// It may run, with this file put first, if there is one.
-    Ready(Kept, Option<Vec<u8>>),
+    Ready(Box<Kept>, Option<Vec<u8>>),
     /// There may be a newer state than the stored one.
     Uncertain,
     /// Someone else works on the state.
@@ -78,7 +78,7 @@ impl Kept {
         // An empty version says that a person removed the state.
         let content = newest.map(|version| version.content).filter(|content| !content.is_empty());
         let sent = content.as_deref().map(md5_of).unwrap_or_default();
-        Ok(Begun::Ready(Self { store, held, resource, path: path.to_owned(), sent }, content))
+        Ok(Begun::Ready(Box::new(Self { store, held, resource, path: path.to_owned(), sent }), content))
     }
 
     /// One that sends what an earlier attempt left, without a look at what is stored.

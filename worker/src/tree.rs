@@ -268,7 +268,9 @@ mod tests {
         builder.into_inner().unwrap()
     }
 
-    fn sieve(archive: &[u8], chunk: usize) -> (Vec<(String, Vec<u8>)>, [u8; 32], u64) {
+    type Files = Vec<(String, Vec<u8>)>;
+
+    fn sieve(archive: &[u8], chunk: usize) -> (Files, [u8; 32], u64) {
         let mut sieve = Sieve::without(&[".slipway"]);
         let mut kept = Vec::new();
         for part in archive.chunks(chunk) {

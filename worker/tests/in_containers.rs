@@ -1,5 +1,7 @@
 //! Whole runs in real containers: what a step is given, what it leaves, how it ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "engine_docker/stage.rs"]
 #[allow(dead_code, unused_imports, reason = "the engine's own tests use the rest")]
 mod docker;

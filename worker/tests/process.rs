@@ -1,5 +1,7 @@
 //! The worker as a process: its queue, its signals, its end.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod stage;
 
 use std::time::Duration;
@@ -69,13 +71,22 @@ impl Scene {
     }
 
     async fn until(&self, run: RunId, status: RunStatus) {
-        wait::until("the run gets there", PATIENCE, async || Ok((self.stage.status(run).await == status).then_some(())))
-            .await
-            .unwrap();
+        wait::until(
+            "the run gets there",
+            PATIENCE,
+            async || Ok((self.stage.status(run).await == status).then_some(())),
+        )
+        .await
+        .unwrap();
     }
 
     async fn refused_writes(&self) -> i64 {
-        worker_list::list(self.stage.store.pool(), 1_000, true).await.unwrap().iter().map(|worker| worker.refused_writes).sum()
+        worker_list::list(self.stage.store.pool(), 1_000, true)
+            .await
+            .unwrap()
+            .iter()
+            .map(|worker| worker.refused_writes)
+            .sum()
     }
 }
 
@@ -87,9 +98,13 @@ async fn a_ticket_is_taken_from_the_queue_and_its_run_is_driven() {
     scene.until(run, RunStatus::Completed).await;
     assert_eq!(scene.stage.printed(run).await, ["hello"]);
     // Acknowledged: nothing of it is left in the queue.
-    wait::until("the ticket is gone", PATIENCE, async || Ok((scene.tickets.depth("default").await? == 0).then_some(())))
-        .await
-        .unwrap();
+    wait::until(
+        "the ticket is gone",
+        PATIENCE,
+        async || Ok((scene.tickets.depth("default").await? == 0).then_some(())),
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -139,7 +154,10 @@ async fn a_second_signal_does_not_wait_for_what_runs() {
 #[tokio::test]
 async fn the_late_writes_of_a_frozen_worker_are_refused_and_counted() {
     let mut scene = scene(2, 30).await;
-    let run = scene.stage.run(&plan(vec![scripted("a", &[], json!({"sleep_ms": 1_000, "outputs": {"x": 1}}))]), json!({})).await;
+    let run = scene
+        .stage
+        .run(&plan(vec![scripted("a", &[], json!({"sleep_ms": 1_000, "outputs": {"x": 1}}))]), json!({}))
+        .await;
     scene.send(run).await;
     scene.stage.until_running(run, "a").await;
     scene.worker.signal(Signal::SIGSTOP).unwrap();
@@ -152,7 +170,9 @@ async fn the_late_writes_of_a_frozen_worker_are_refused_and_counted() {
     .await
     .unwrap();
     scene.worker.signal(Signal::SIGCONT).unwrap();
-    wait::until("a write is refused", PATIENCE, async || Ok((scene.refused_writes().await > 0).then_some(()))).await.unwrap();
+    wait::until("a write is refused", PATIENCE, async || Ok((scene.refused_writes().await > 0).then_some(())))
+        .await
+        .unwrap();
     let row = scene.stage.step(run, "a").await;
     assert_eq!((row.status, row.outputs), (shared::domain::step::StepStatus::Pending, json!({})));
     assert_eq!(scene.stage.status(run).await, RunStatus::Queued);
