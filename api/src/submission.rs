@@ -9,7 +9,7 @@ use axum::{body::Bytes, http::StatusCode};
 use serde_json::{Map, Value};
 use shared::{
     formats::{
-        placeholder::{self, Placeholder},
+        placeholder::{self, Reference},
         problem::{Problem as Mistake, code, pointer},
         score::{self, Mode, Parsed, Score, ScoreResource},
     },
@@ -117,7 +117,7 @@ fn one(score: &Score, asked: &ScoreResource, identity: String, depends_on: BTree
     let names_metadata = Cell::new(false);
     // Only asked what it names; what it becomes is the scheduler's business.
     let _ = placeholder::resolve(&params, &|placeholder| {
-        names_metadata.set(names_metadata.get() | matches!(placeholder, Placeholder::Metadata(_)));
+        names_metadata.set(names_metadata.get() | matches!(placeholder, Reference::Metadata(_)));
         Some(Value::Null)
     });
     let mut all_labels = labels(&score.metadata.rest);

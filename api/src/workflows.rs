@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    extract::{OriginalUri, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,6 +28,7 @@ use crate::{
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Body, Caller, Path, Query},
+    idempotency::Attempt,
     page::{Page, Paging, choice},
     resources::{HistoryEntry, Reveal},
     run_view::{RunView, StepView},
@@ -202,21 +203,30 @@ pub(crate) fn location(id: RunId) -> String {
     format!("/api/workflows/{id}")
 }
 
-/// Makes a new run that goes on where a failed or cancelled one stopped, with its outcomes so far. A run of a resource
-/// has one live retry at most, so sending this twice does no harm.
-#[utoipa::path(post, path = "/api/workflows/{id}/retry", tag = "workflows", params(("id" = Uuid, Path)),
+/// Makes a new run that goes on where a failed or cancelled one stopped, with its outcomes so far.
+#[utoipa::path(post, path = "/api/workflows/{id}/retry", tag = "workflows",
+    params(("id" = Uuid, Path),
+           ("Idempotency-Key" = Option<String>, Header, description = "Carries the request out once, however often it is sent")),
     responses((status = 202, body = RunAccepted, headers(("Location", description = "The new run"))),
               (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
 pub(crate) async fn retry(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
     Path(id): Path<RunId>,
 ) -> Result<Response, Problem> {
-    match run::retry(&app.store, id, &caller.name).await? {
+    let attempt = Attempt::of(&headers, caller.id, &uri, &[])?;
+    let mut tx = app.store.begin().await?;
+    if let Some(response) = attempt.replay(&mut tx).await? {
+        return Ok(response);
+    }
+    match run::retry(&mut tx, id, &caller.name).await? {
         Retry::Created(new) => {
-            let location = HeaderValue::from_str(&location(new)).map_err(|error| Problem::internal(&error))?;
-            let body = Json(RunAccepted { id: new, retry_of: Some(id) });
-            Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response())
+            let accepted = RunAccepted { id: new, retry_of: Some(id) };
+            let response = attempt.answer(&mut tx, StatusCode::ACCEPTED, Some(location(new)), &accepted).await?;
+            crate::commit(tx).await?;
+            Ok(response)
         }
         Retry::NotOver(status) => {
             let detail = format!("the run is {status}; only failed and cancelled runs can be retried");

@@ -296,7 +296,8 @@ impl Config {
         if let Some(path) = path.map(PathBuf::from).or(named) {
             builder = builder.add_source(config::File::from(path).format(config::FileFormat::Yaml));
         }
-        let environment = config::Environment::with_prefix("SLIPWAY").prefix_separator("__").separator("__").try_parsing(true);
+        let environment =
+            config::Environment::with_prefix("SLIPWAY").prefix_separator("__").separator("__").try_parsing(true);
         Ok(builder.add_source(environment).build()?.try_deserialize()?)
     }
 }

@@ -1,5 +1,7 @@
 //! The protocol of leases and fences, on a real Postgres: what design and model promise, the SQL keeps.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -159,6 +161,13 @@ impl World {
         let rescued = rescue::rescue(&mut tx, Duration::ZERO, max_losses, 100).await.unwrap();
         tx.commit().await.unwrap();
         rescued
+    }
+
+    async fn retry(&self, run: RunId) -> run::Retry {
+        let mut tx = self.database.store.begin().await.unwrap();
+        let retry = run::retry(&mut tx, run, "me").await.unwrap();
+        tx.commit().await.unwrap();
+        retry
     }
 
     async fn step(&self, run: RunId, name: &str) -> step::Step {
@@ -409,11 +418,11 @@ async fn a_retry_goes_on_where_the_failed_run_stopped() {
         assert!(lease::step_finished(world.pool(), lease, step, 1, &outcome).await.unwrap().is_applied());
     }
     let store = &world.database.store;
-    assert_eq!(run::retry(store, run, "me").await.unwrap(), run::Retry::NotOver(RunStatus::Running));
+    assert_eq!(world.retry(run).await, run::Retry::NotOver(RunStatus::Running));
     assert!(lease::finish(store, lease, &Finish::failed("StepFailed", "step two")).await.unwrap().is_applied());
     assert_eq!(world.resource_state(run).await, "failed");
-    let run::Retry::Created(new) = run::retry(store, run, "me").await.unwrap() else { panic!("not retried") };
-    assert_eq!(run::retry(store, run, "me").await.unwrap(), run::Retry::Superseded, "one live run a resource");
+    let run::Retry::Created(new) = world.retry(run).await else { panic!("not retried") };
+    assert_eq!(world.retry(run).await, run::Retry::Superseded, "one live run a resource");
     let (new_one, new_two) = (world.step(new, "one").await, world.step(new, "two").await);
     assert_eq!((new_one.status, new_one.outputs), (StepStatus::Completed, json!({"kept": 1})));
     assert_eq!(new_two.status, StepStatus::Pending);

@@ -22,7 +22,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     let ready = advance::lock_ready(&mut tx, BATCH).await?;
     for waiting in &ready {
         match inputs(waiting) {
-            Ok((inputs, resolved)) => advance::release(&mut tx, waiting, &inputs, &resolved).await?,
+            Ok(given) => advance::release(&mut tx, waiting, &given.inputs, &given.resolved).await?,
             Err((code, message)) => advance::fail(&mut tx, waiting.run_id, code, &message).await?,
         }
     }
@@ -30,7 +30,14 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     Ok(Pass::of(ready.len() + usize::try_from(resumed).unwrap_or(usize::MAX)))
 }
 
-fn inputs(waiting: &Waiting) -> Result<(Map<String, Value>, Value), (&'static str, String)> {
+/// What a run that waited is given.
+struct Given {
+    inputs: Map<String, Value>,
+    resolved: Value,
+}
+
+/// The inputs and the resolved params, or the code and the message of what is wrong with them.
+fn inputs(waiting: &Waiting) -> Result<Given, (&'static str, String)> {
     // What is removed is named as it was made: by the params its last run saw, whatever the others have become since.
     let resolved = match (&waiting.resolved_params, waiting.operation) {
         (Some(resolved), Operation::Delete) => resolved.clone(),
@@ -49,5 +56,5 @@ fn inputs(waiting: &Waiting) -> Result<(Map<String, Value>, Value), (&'static st
     let inputs = workflow::check_inputs(&parameters, &inputs, workflow::Unknown::Keep).map_err(|problems| {
         (error_code::INVALID_INPUTS, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
-    Ok((inputs, resolved))
+    Ok(Given { inputs, resolved })
 }

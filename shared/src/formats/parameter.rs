@@ -141,7 +141,10 @@ pub fn check_inputs(
                     let message = format!("'{}' is required ({what})", parameter.name);
                     problems.push(Problem::new(code::MISSING_KEY, message).at(pointer("", &parameter.name)));
                 }
-                None => {}
+                // Declared and not given is null, so that a template can ask for it; only the undeclared is an error.
+                None => {
+                    checked.insert(parameter.name.clone(), Value::Null);
+                }
             },
         }
     }

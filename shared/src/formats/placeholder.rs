@@ -28,9 +28,6 @@ pub enum Reference {
     },
 }
 
-/// A placeholder is known by what it names.
-pub type Placeholder = Reference;
-
 /// A placeholder that could not be filled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 pub enum Unresolved {

@@ -3,7 +3,7 @@
 //! The answer is stored in the transaction that does the work, so the two cannot come apart.
 
 use serde_json::Value;
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::PgConnection;
 
 use super::Result;
 use crate::domain::ids::ApiKeyId;
@@ -83,19 +83,4 @@ pub async fn record(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// Forgets up to `limit` answers older than a day; returns how many.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn prune(executor: impl PgExecutor<'_>, limit: i64) -> Result<u64> {
-    let done = sqlx::query!(
-        "DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY (
-             SELECT ctid FROM idempotency_key WHERE created_at < now() - interval '1 day' ORDER BY created_at LIMIT $1))",
-        limit
-    )
-    .execute(executor)
-    .await?;
-    Ok(done.rows_affected())
 }

@@ -20,8 +20,11 @@ pub type StoreTransaction = Transaction<'static, Postgres>;
 pub mod advance;
 pub mod api_key;
 pub mod application;
+pub mod bundle;
+pub mod event;
 pub mod idempotency;
 pub mod labels;
+pub mod lease;
 pub mod log;
 pub mod provider;
 pub mod queue;
@@ -29,9 +32,6 @@ pub mod resource_list;
 pub mod run_list;
 pub mod state;
 pub mod submit;
-pub mod bundle;
-pub mod event;
-pub mod lease;
 
 pub mod plan;
 pub mod promote;
@@ -43,9 +43,6 @@ pub mod run;
 pub mod step;
 pub mod worker;
 pub mod worker_list;
-
-
-
 
 /// The one NOTIFY channel. Its payload is empty: it says "look", never what at.
 const CHANNEL: &str = "slipway";

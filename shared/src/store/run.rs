@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Result, Store, StoreError,
+    Result,
     event::{self, NewEvent},
     notify,
     plan::PlanDigest,
@@ -340,16 +340,15 @@ pub enum Retry {
 /// the last checkpoint, and runs the same plan with the same inputs.
 ///
 /// # Errors
-/// When Postgres cannot be reached.
-pub async fn retry(store: &Store, id: RunId, actor: &str) -> Result<Retry> {
-    let mut tx = store.begin().await?;
+/// When Postgres cannot be reached, or another retry of the same run got in between; roll back then.
+pub async fn retry(conn: &mut PgConnection, id: RunId, actor: &str) -> Result<Retry> {
     let Some(old) = sqlx::query!(
         r#"SELECT status AS "status: RunStatus", operation AS "operation: Operation", resource_id AS "resource_id: ResourceId",
                   application_id AS "application_id: ApplicationId"
            FROM run WHERE id = $1 FOR NO KEY UPDATE"#,
         id.0
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *conn)
     .await?
     else {
         return Ok(Retry::Unknown);
@@ -358,12 +357,12 @@ pub async fn retry(store: &Store, id: RunId, actor: &str) -> Result<Retry> {
         return Ok(Retry::NotOver(old.status));
     }
     if let Some(resource_id) = old.resource_id
-        && !resource::may_retry(&mut tx, resource_id, id, old.operation).await?
+        && !resource::may_retry(&mut *conn, resource_id, id, old.operation).await?
     {
         return Ok(Retry::Superseded);
     }
     let new = RunId::new();
-    let inserted = sqlx::query!(
+    sqlx::query!(
         "INSERT INTO run (id, root_run_id, retry_of, kind, operation, resource_id, application_id, team, provider, provider_version,
                           provider_commit, workflow, plan_digest, inputs, reason, requested_by, queue, priority, checkpoint)
          SELECT $2, $2, id, kind, operation, resource_id, application_id, team, provider, provider_version,
@@ -374,20 +373,15 @@ pub async fn retry(store: &Store, id: RunId, actor: &str) -> Result<Retry> {
         new.0,
         actor,
     )
-    .execute(&mut *tx)
-    .await;
-    match inserted.map_err(StoreError::from) {
-        Ok(_) => {}
-        Err(error) if error.violates("run_one_live_per_resource") => return Ok(Retry::Superseded),
-        Err(error) => return Err(error),
-    }
+    .execute(&mut *conn)
+    .await?;
     let steps = sqlx::query!(
         r#"SELECT id AS "id: StepId", name, position, type, idempotency_key, status AS "status: StepStatus", outputs, sensitive_outputs,
                   exit_code, checkpoint, started_at, finished_at
            FROM step WHERE run_id = $1 ORDER BY position"#,
         id.0
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *conn)
     .await?;
     for step in steps {
         let kept = step.status == StepStatus::Completed;
@@ -410,14 +404,14 @@ pub async fn retry(store: &Store, id: RunId, actor: &str) -> Result<Retry> {
             step.started_at.filter(|_| kept) as Option<DateTime<Utc>>,
             step.finished_at.filter(|_| kept) as Option<DateTime<Utc>>,
         )
-        .execute(&mut *tx)
+        .execute(&mut *conn)
         .await?;
     }
     if let Some(resource_id) = old.resource_id {
-        resource::run_attached(&mut tx, resource_id, new, old.operation).await?;
+        resource::run_attached(&mut *conn, resource_id, new, old.operation).await?;
     }
     event::append(
-        &mut *tx,
+        &mut *conn,
         &[NewEvent {
             kind: events::RUN_CREATED.into(),
             application_id: old.application_id,
@@ -429,7 +423,6 @@ pub async fn retry(store: &Store, id: RunId, actor: &str) -> Result<Retry> {
         }],
     )
     .await?;
-    notify(&mut tx).await?;
-    tx.commit().await?;
+    notify(conn).await?;
     Ok(Retry::Created(new))
 }

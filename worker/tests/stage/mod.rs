@@ -63,6 +63,14 @@ impl<E> Drop for Crew<E> {
 }
 
 impl Stage {
+    /// Asks for a retry of a run, as a person does.
+    pub(crate) async fn retry(&self, run: RunId) -> run::Retry {
+        let mut tx = self.store.begin().await.unwrap();
+        let retry = run::retry(&mut tx, run, "someone").await.unwrap();
+        tx.commit().await.unwrap();
+        retry
+    }
+
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::create().await.unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -42,7 +42,9 @@ pub async fn latest_state(
     )
     .fetch_one(executor)
     .await?;
-    let version = row.version.zip(row.serial).zip(row.content);
+    // A state that was removed is a version without content.
+    let content = row.content.filter(|content| !content.is_empty());
+    let version = row.version.zip(row.serial).zip(content);
     Ok((
         version.map(|((version, serial), content)| StateVersion { version, serial, content }),
         row.state_uncertain_since,
@@ -68,10 +70,10 @@ pub async fn store_state(
                         WHERE run.id = $1 AND fence = $2 AND status = 'running' AND run.resource_id = $3
                           AND NOT EXISTS (SELECT FROM state_lock l WHERE l.resource_id = $3 AND l.run_id IS DISTINCT FROM $1)
                         FOR NO KEY UPDATE OF run),
-         newest AS (SELECT version, serial, md5 FROM state_version WHERE resource_id = $3 ORDER BY version DESC LIMIT 1),
+         newest AS (SELECT version, serial, md5, octet_length(content) = 0 AS removed FROM state_version WHERE resource_id = $3 ORDER BY version DESC LIMIT 1),
          stored AS (INSERT INTO state_version (resource_id, version, serial, lineage, content, md5, run_id, fence, written_by)
                     SELECT $3, coalesce((SELECT version FROM newest), 0) + 1, $4, $5, $7, $6, $1, $2, 'run'
-                    FROM lease WHERE NOT EXISTS (SELECT FROM newest WHERE newest.md5 = $6 OR newest.serial > $4)
+                    FROM lease WHERE NOT EXISTS (SELECT FROM newest WHERE newest.md5 = $6 OR newest.serial > $4 AND NOT newest.removed)
                     RETURNING version),
          told AS (INSERT INTO event (type, application_id, resource_id, run_id, data)
                   SELECT $8, lease.application_id, $3, $1, jsonb_build_object('version', version, 'serial', $4::int8) FROM lease, stored)
