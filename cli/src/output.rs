@@ -168,9 +168,24 @@ pub(crate) fn print(text: &str) {
     }
 }
 
+/// `println!` for commands: a reader that went away (`| head`) ends the program quietly.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::output::print(&format!("{}\n", format_args!($($text)*))) };
+}
+
+/// `eprintln!` that does not mind when nobody reads it any more.
+macro_rules! complain {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stderr(), $($text)*));
+    }};
+}
+
+pub(crate) use {complain, say};
+
 /// Writes a warning to standard error.
 pub(crate) fn warn(text: &str) {
-    eprintln!("warning: {text}");
+    complain!("warning: {text}");
 }
 
 fn colour_of(state: &str) -> Option<Color> {
@@ -223,7 +238,15 @@ pub(crate) fn short(text: &str, length: usize) -> String {
 
 /// How long ago, as `12s`, `5m`, `2h`, `3d`.
 pub(crate) fn age(since: Option<DateTime<Utc>>) -> String {
-    since.map_or_else(|| "-".into(), |since| seconds((Utc::now() - since).num_milliseconds() as f64 / 1000.0))
+    let whole = |since: DateTime<Utc>| (Utc::now() - since).num_seconds().max(0);
+    // Clocks differ by more than a fraction of a second.
+    since.map_or_else(
+        || "-".into(),
+        |since| match whole(since) {
+            passed @ 0..3 => format!("{passed}s"),
+            passed => seconds(passed as f64),
+        },
+    )
 }
 
 /// A length of time, as `0.4s`, `12s`, `5m`, `2h`, `3d`.

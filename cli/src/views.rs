@@ -142,6 +142,7 @@ pub(crate) struct Application {
     pub(crate) failed: i64,
     pub(crate) created_at: Time,
     pub(crate) updated_at: Time,
+    pub(crate) delete_requested_at: Time,
     pub(crate) submitted_by: String,
     /// Its resources; only when one application is looked at.
     pub(crate) items: Vec<Resource>,

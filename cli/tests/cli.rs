@@ -1,5 +1,7 @@
 //! The real binary, where no server is needed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::{
     path::Path,
     process::{Command, Output},

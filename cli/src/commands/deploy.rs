@@ -12,7 +12,7 @@ use super::{
 use crate::{
     client::Body,
     failure::Failure,
-    output::{Format, Printer, clean, warn},
+    output::{self, Format, Printer, clean, warn},
     views,
 };
 
@@ -66,7 +66,7 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
     }
     if printer.format == Format::Table {
         let message = clean(answer["message"].as_str().unwrap_or_default());
-        println!("{}: {message}", clean(&name));
+        output::say!("{}: {message}", clean(&name));
     }
     let value = wait::until(&client, &name, Goal::Active, &arguments.patience, Progress::new(printer)).await?;
     printer.print(&value, |printer, value| {
@@ -82,7 +82,7 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
 
 fn summary(printer: Printer, answer: &Value, name: &str, client: &crate::client::Client) -> anyhow::Result<String> {
     let message = clean(answer["message"].as_str().unwrap_or_default());
-    let mut text = format!("{}: {message} by {}\n", clean(name), client.url());
+    let mut text = format!("{}: {message}, says {}\n", clean(name), client.url());
     let resources: Vec<views::Resource> = answer.get("resources").map_or_else(|| Ok(Vec::new()), views::read)?;
     if !resources.is_empty() {
         text.push_str(&format!("\n{}", resource::brief_table(printer, &resources)));

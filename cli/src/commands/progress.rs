@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::IsTerminal as _, time::Duration};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::wait::Look;
-use crate::output::{Format, Printer, age, clean, short};
+use crate::output::{self, Format, Printer, age, clean, short};
 
 /// Shows each look.
 pub(crate) struct Progress {
@@ -46,7 +46,7 @@ impl Progress {
                     bar.enable_steady_tick(Duration::from_millis(100));
                     bar
                 });
-                let text = format!("{name:<20} {state:<12} {detail}  {}", age(resource.state_since));
+                let text = format!("{name:<16} {state:<12} {:>4}  {detail}", age(resource.state_since));
                 match resource.state.as_str() {
                     "active" | "terminated" if !bar.is_finished() => bar.finish_with_message(text),
                     "failed" if !bar.is_finished() => bar.abandon_with_message(text),
@@ -82,7 +82,7 @@ impl Progress {
 
     fn say(&self, text: &str) {
         let line = format!("{} {text}", chrono::Local::now().format("%H:%M:%S"));
-        if self.quiet { eprintln!("{line}") } else { println!("{line}") }
+        if self.quiet { output::complain!("{line}") } else { output::say!("{line}") }
     }
 }
 

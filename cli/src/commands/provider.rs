@@ -1,15 +1,21 @@
 //! `slipway provider`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
-use shared::formats::registry::Registry;
+use shared::{
+    config::Config,
+    formats::registry::{Registry, Settings},
+};
 
 use super::{Globals, list::Many};
 use crate::{
     client::segment,
     failure::Failure,
-    output::{Format, Printer, clean, short},
+    output::{self, Format, Printer, clean, short},
     views,
 };
 
@@ -35,6 +41,9 @@ pub(crate) enum Command {
         /// A provider's folder, or one that holds several
         #[arg(value_name = "DIR", required = true)]
         folders: Vec<PathBuf>,
+        /// A configuration file of Slipway's: its settings and secrets are checked against what workflows need
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
 }
 
@@ -56,12 +65,21 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
             }
             printer.print(&value, detail)
         }
-        Command::Validate { folders } => validate(printer, &folders),
+        Command::Validate { folders, config } => validate(printer, &folders, config.as_deref()),
     }
 }
 
-fn validate(printer: Printer, folders: &[PathBuf]) -> anyhow::Result<()> {
-    let outcome = Registry::load(folders, &BTreeMap::new());
+fn validate(printer: Printer, folders: &[PathBuf], config: Option<&Path>) -> anyhow::Result<()> {
+    let configured =
+        config.map(|path| Config::load(Some(path))).transpose()?.map(|config| config.providers).unwrap_or_default();
+    let settings: BTreeMap<String, Settings> = configured
+        .into_iter()
+        .map(|(name, given)| {
+            let secrets = given.secrets.into_keys().collect();
+            (name, Settings { settings: given.settings, egress: given.egress, secrets })
+        })
+        .collect();
+    let outcome = Registry::load(folders, &settings);
     let value = match &outcome {
         Ok(registry) => json!({ "valid": true, "problems": [], "providers": registry.records() }),
         Err(problems) => json!({ "valid": false, "problems": problems }),
@@ -74,25 +92,30 @@ fn validate(printer: Printer, folders: &[PathBuf]) -> anyhow::Result<()> {
         Ok(registry) => {
             for record in registry.records() {
                 let types: Vec<&str> = record.capabilities.keys().map(String::as_str).collect();
-                println!(
+                output::say!(
                     "{} {}: valid: {} workflows, serves {}",
                     clean(&record.name),
                     clean(&record.version),
                     record.workflows.len(),
                     clean(&listed(&types))
                 );
-                record.warnings.iter().for_each(|warning| println!("  warning: {}", clean(warning)));
+                record.warnings.iter().for_each(|warning| output::say!("  warning: {}", clean(warning)));
                 for workflow in &record.workflows {
                     if let Some(reason) = &workflow.unavailable {
-                        println!("  {} cannot run here: {}", clean(&workflow.name), clean(reason));
+                        output::say!(
+                            "  {} needs a setting{}: {}",
+                            clean(&workflow.name),
+                            if config.is_some() { " that is missing" } else { " of the instance (--config)" },
+                            clean(reason)
+                        );
                     }
                 }
             }
             Ok(())
         }
         Err(problems) => {
-            problems.iter().for_each(|problem| println!("{}", clean(&problem.to_string())));
-            println!("{} problem{}", problems.len(), if problems.len() == 1 { "" } else { "s" });
+            problems.iter().for_each(|problem| output::say!("{}", clean(&problem.to_string())));
+            output::say!("{} problem{}", problems.len(), if problems.len() == 1 { "" } else { "s" });
             Err(Failure::Said(1).into())
         }
     }

@@ -9,7 +9,7 @@ use shared::formats::score::{self, Mode};
 use super::Globals;
 use crate::{
     failure::Failure,
-    output::{Format, clean},
+    output::{self, Format, clean},
 };
 
 /// Bytes a Score file may have; the server takes no more either.
@@ -72,7 +72,7 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<()
             }
         };
         if printer.format == Format::Table {
-            lines.iter().for_each(|line| println!("{line}"));
+            lines.iter().for_each(|line| output::say!("{line}"));
         }
         results.push(result);
     }
@@ -83,7 +83,7 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<()
         return Ok(());
     }
     if printer.format == Format::Table && arguments.files.len() > 1 {
-        println!("{invalid} of {} files are not valid", arguments.files.len());
+        output::say!("{invalid} of {} files are not valid", arguments.files.len());
     }
     Err(Failure::Said(1).into())
 }

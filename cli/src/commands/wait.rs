@@ -8,7 +8,7 @@ use super::{progress::Progress, workflow};
 use crate::{
     client::{Client, is_passing, segment},
     failure::{Failure, INTERRUPTED, TIMED_OUT},
-    output::{clean, short},
+    output::{self, clean, short},
     views::{self, Application, Resource, Run},
 };
 
@@ -58,6 +58,20 @@ impl Look {
     }
 }
 
+impl Look {
+    /// Whether a deletion has come to its end here: gone, or failed since it was asked for (an older failure is no
+    /// answer to it).
+    fn is_stuck(&self, application: &Application) -> bool {
+        match self.resource.state.as_str() {
+            "terminated" => true,
+            "failed" => {
+                self.resource.current_run_id.is_none() && self.resource.state_since >= application.delete_requested_at
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Waits, showing how it goes, and returns the application as it was seen last.
 ///
 /// # Errors
@@ -81,13 +95,13 @@ pub(crate) async fn until(
         outcome = tokio::time::timeout(patience.timeout, watch) => outcome,
         _ = tokio::signal::ctrl_c() => {
             progress.close();
-            eprintln!("{}", on("interrupted"));
+            output::complain!("{}", on("interrupted"));
             return Err(Failure::Said(INTERRUPTED).into());
         }
     };
     progress.close();
     let Ok(outcome) = outcome else {
-        eprintln!("error: {}", on(&format!("not done after {} s", patience.timeout.as_secs())));
+        output::complain!("error: {}", on(&format!("not done after {} s", patience.timeout.as_secs())));
         return Err(Failure::Said(TIMED_OUT).into());
     };
     let (value, looks) = outcome?;
@@ -106,16 +120,14 @@ async fn watch(client: &Client, name: &str, goal: Goal, progress: &mut Progress)
     let mut away_since: Option<tokio::time::Instant> = None;
     loop {
         match look(client, name, goal).await {
-            Ok((value, status, looks)) => {
+            Ok((value, application, looks)) => {
                 away_since = None;
                 progress.show(&looks);
                 let done = match goal {
                     Goal::Active => looks.iter().all(Look::is_settled),
-                    // A resource of a deletion is active until its run is made.
                     Goal::Deleted => {
-                        status == "deleted"
-                            || (!looks.is_empty()
-                                && looks.iter().all(|it| matches!(it.resource.state.as_str(), "failed" | "terminated")))
+                        application.status == "deleted"
+                            || (!looks.is_empty() && looks.iter().all(|it| it.is_stuck(&application)))
                     }
                 };
                 if done {
@@ -134,11 +146,11 @@ async fn watch(client: &Client, name: &str, goal: Goal, progress: &mut Progress)
     }
 }
 
-async fn look(client: &Client, name: &str, goal: Goal) -> anyhow::Result<(Value, String, Vec<Look>)> {
+async fn look(client: &Client, name: &str, goal: Goal) -> anyhow::Result<(Value, Application, Vec<Look>)> {
     let value = client.get(&format!("/api/specs/{}", segment(name)), &[]).await?;
-    let application: Application = views::read(&value)?;
+    let mut application: Application = views::read(&value)?;
     let mut looks = Vec::with_capacity(application.items.len());
-    for resource in application.items {
+    for resource in std::mem::take(&mut application.items) {
         let run = match &resource.current_run_id {
             Some(id) if !matches!(resource.state.as_str(), "active" | "failed") || goal == Goal::Deleted => {
                 Some(views::read(&client.get(&workflow::path_of(id), &[]).await?)?)
@@ -148,7 +160,7 @@ async fn look(client: &Client, name: &str, goal: Goal) -> anyhow::Result<(Value,
         looks.push(Look { resource, run });
     }
     looks.sort_by(|a, b| a.resource.name.cmp(&b.resource.name));
-    Ok((value, application.status, looks))
+    Ok((value, application, looks))
 }
 
 /// Says why a resource is not as it should be, and what to do. What cannot be found out is left out.
@@ -157,13 +169,13 @@ async fn explain(client: &Client, look: &Look) {
     let name = clean(&resource.name);
     if resource.state != "failed" {
         let reason = resource.waiting_reason.as_deref().unwrap_or(&resource.state);
-        eprintln!("error: {name} waits: {}", clean(reason));
+        output::complain!("error: {name} waits: {}", clean(reason));
         return;
     }
     let message = resource.error_message.as_deref().or(resource.error_code.as_deref()).unwrap_or("no reason is known");
-    eprintln!("error: {name} failed: {}", clean(message));
+    output::complain!("error: {name} failed: {}", clean(message));
     let Some(id) = &resource.last_run_id else {
-        eprintln!("  try again: slipway resource retry {}", clean(&resource.id));
+        output::complain!("  try again: slipway resource retry {}", clean(&resource.id));
         return;
     };
     let run = client.get(&workflow::path_of(id), &[]).await.and_then(|value| views::read::<Run>(&value));
@@ -171,7 +183,7 @@ async fn explain(client: &Client, look: &Look) {
         let step = run.telling_step();
         if let Some(step) = step {
             let code = step.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
-            eprintln!(
+            output::complain!(
                 "  step {} of {} ({} tries{code}): {}",
                 clean(&step.name),
                 clean(&run.workflow),
@@ -182,11 +194,11 @@ async fn explain(client: &Client, look: &Look) {
         let lines =
             logs::last_lines(client, id, step.map(|step| step.name.as_str()), LAST_LINES).await.unwrap_or_default();
         if !lines.is_empty() {
-            eprintln!("  its last lines:");
-            lines.iter().for_each(|line| eprintln!("    {line}"));
+            output::complain!("  its last lines:");
+            lines.iter().for_each(|line| output::complain!("    {line}"));
         }
     }
-    eprintln!(
+    output::complain!(
         "  the whole log: slipway logs {}\n  try again:     slipway workflow retry {} --follow",
         clean(id),
         clean(id)

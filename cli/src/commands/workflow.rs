@@ -154,7 +154,7 @@ async fn accepted(client: &Client, printer: Printer, answer: &Value, follow: boo
     if !follow {
         return printer.print(answer, |_, _| Ok(format!("run {id}\n  slipway logs {id} --follow\n")));
     }
-    eprintln!("run {}", clean(&id));
+    output::complain!("run {}", clean(&id));
     let ended = logs::follow(client, &id, None, false).await?;
     match ended.as_deref() {
         Some("completed") => {
@@ -164,8 +164,8 @@ async fn accepted(client: &Client, printer: Printer, answer: &Value, follow: boo
         _ => {
             let run: Run = views::read(&client.get(&path_of(&id), &[]).await?)?;
             let message = run.error_message.or(run.cancel_reason).unwrap_or_default();
-            eprintln!("error: run {} {}: {}", clean(&id), clean(&run.status), clean(&message));
-            eprintln!("  slipway workflow get {0}    slipway workflow retry {0}", clean(&id));
+            output::complain!("error: run {} {}: {}", clean(&id), clean(&run.status), clean(&message));
+            output::complain!("  slipway workflow get {0}    slipway workflow retry {0}", clean(&id));
             Err(Failure::Said(1).into())
         }
     }

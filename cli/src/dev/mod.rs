@@ -1,5 +1,13 @@
 //! `slipway dev`: api, scheduler and worker in one process, over servers that it starts itself.
 
+/// `println!` that does not mind when nobody reads it any more: the terminal may be closed, and work goes on.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stdout(), $($text)*));
+    }};
+}
+
 mod account;
 mod files;
 mod ports;
@@ -13,14 +21,19 @@ use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use shared::{
-    config::{Config, EngineKind},
+    config::{Config, EngineKind, Log},
     telemetry,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::warn;
 
-use self::{files::Folders, postgres::Cluster, redis::Redis, server::Server, settings::Made, stack::Stack};
+use self::{
+    files::Folders, ports::Reserved, postgres::Cluster, redis::Redis, server::Server, settings::Made, stack::Stack,
+};
+
+/// What is logged unless the user says otherwise: what the libraries tell at `info` is for their authors.
+const LOG: &str = "info,sqlx=warn,apalis_core=warn,apalis=warn";
 
 /// Starts everything on this machine: api, scheduler, worker, and the Postgres and Redis they need.
 #[derive(Clone, Debug, clap::Args)]
@@ -64,7 +77,10 @@ struct Servers {
 /// When something is missing, taken or does not start; the message says what to do.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let base = Config::load(arguments.config.as_deref())?;
+    let mut base = Config::load(arguments.config.as_deref())?;
+    if base.log.filter == Log::default().filter {
+        base.log.filter = LOG.into();
+    }
     telemetry::init(&base.log);
     let bridge = settings::bridge_address();
     let providers = settings::providers_folder(&arguments.providers)?;
@@ -101,17 +117,19 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut redis = Redis { data: folders.data.join("redis"), port: 0, password: redis_password.clone() };
     // Before ports are looked at: what an earlier one left holds them.
     if own.end_orphan().await? | tenants.end_orphan().await? | redis.end_orphan().await? {
-        println!("ended the servers that an earlier `slipway dev` left running");
+        tell!("ended the servers that an earlier `slipway dev` left running");
     }
-    let ports = ports::settle(&folders.dir.join("dev.yaml"), arguments.port)?;
+    let Reserved { ports, api: api_port, servers: server_ports } =
+        ports::settle(&folders.dir.join("dev.yaml"), arguments.port)?;
     (own.port, tenants.port, redis.port) = (ports.postgres, ports.tenants, ports.redis);
 
     for cluster in [&own, &tenants] {
         if cluster.make(&programs, account).await? {
-            println!("made {} in {}", cluster.name, cluster.data.display());
+            tell!("made {} in {}", cluster.name, cluster.data.display());
         }
     }
     let logs = (folders.log("postgres")?, folders.log("tenants")?, folders.log("redis")?);
+    drop(server_ports);
     let mut servers = Servers {
         postgres: own.start(&programs, account, &logs.0)?,
         tenants: tenants.start(&programs, account, &logs.1)?,
@@ -127,7 +145,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             [(&servers.postgres, ports.postgres), (&servers.tenants, ports.tenants), (&servers.redis, ports.redis)]
         {
             let pid = server.pid().unwrap_or_default();
-            println!("{:<21} 127.0.0.1:{port:<6} pid {pid:<8} {}", server.name(), server.log().display());
+            tell!("{:<21} 127.0.0.1:{port:<6} pid {pid:<8} {}", server.name(), server.log().display());
         }
         let config = settings::settle(
             base,
@@ -144,12 +162,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         );
         let text = serde_yaml::to_string(&config).context("writing the configuration down")?;
         files::write(&folders.dir.join("config.yaml"), &text, 0o600)?;
+        drop(api_port);
         let mut stack = Stack::start(&config, &folders.dir.join("env")).await?;
         let ended = tokio::select! {
             ready = stack.ready() => match ready {
                 Ok(()) => {
-                    println!("to use it: source {}", folders.dir.join("env").display());
-                    println!("ready: http://127.0.0.1:{}", ports.api);
+                    tell!("to use it: source {}", folders.dir.join("env").display());
+                    tell!("ready: http://127.0.0.1:{}", ports.api);
                     tokio::select! {
                         ended = stack.ended() => ended,
                         failed = keep_up(&mut servers, [&logs.2.0, &logs.0.0, &logs.1.0]) => failed,
@@ -161,7 +180,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             () = signals.next() => Ok(()),
         };
         if ended.is_ok() {
-            println!(
+            tell!(
                 "stopping: running work gets {} s, what is not done then goes on at the next start",
                 config.worker.drain_s
             );
@@ -171,7 +190,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let stopped = tokio::select! {
             stopped = &mut stopping => stopped,
             () = signals.next() => {
-                println!("asked twice: running work is handed back at once");
+                tell!("asked twice: running work is handed back at once");
                 worker::hurry();
                 stopping.await
             }
@@ -215,16 +234,35 @@ fn look_for_docker(config: &Config, bridge: Option<Ipv4Addr>) -> anyhow::Result<
 }
 
 /// The signals that end `slipway dev`.
-struct Signals([tokio::signal::unix::Signal; 3]);
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Option<Signal>,
+}
 
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("listening for signals");
-        Ok(Self([listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?]))
+        // Under `nohup` a closed terminal is to change nothing; listening would undo that.
+        let hangup = if ignores_hangup() { None } else { Some(listen(SignalKind::hangup())?) };
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())?, hangup })
     }
 
     async fn next(&mut self) {
-        let [terminate, interrupt, hangup] = &mut self.0;
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {}, _ = hangup.recv() => {} }
+        let Self { terminate, interrupt, hangup } = self;
+        let closed = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {}, _ = closed => {} }
     }
+}
+
+/// Whether SIGHUP was set to be ignored by who started this process.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

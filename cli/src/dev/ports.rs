@@ -29,63 +29,65 @@ pub(crate) struct Ports {
     pub(crate) redis: u16,
 }
 
+/// Ports that nobody else gets until their servers start: two instances that start at once would choose the same.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    /// The ports.
+    pub(crate) ports: Ports,
+    /// Keeps the API's.
+    pub(crate) api: TcpListener,
+    /// Keeps those of the servers.
+    pub(crate) servers: [TcpListener; 3],
+}
+
 /// Reads `dev.yaml`, replaces what is missing or taken by now (and says so), and writes it back.
 ///
 /// # Errors
 /// When the API's port was asked for and is taken, when no port is free, or the file cannot be read or written.
-pub(crate) fn settle(path: &Path, api: Option<u16>) -> anyhow::Result<Ports> {
+pub(crate) fn settle(path: &Path, api: Option<u16>) -> anyhow::Result<Reserved> {
     let kept: Ports = match std::fs::read_to_string(path) {
         Ok(text) => serde_yaml::from_str(&text)
             .with_context(|| format!("{} (remove it to choose new ports)", path.display()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ports::default(),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    let mut taken = Vec::new();
-    let api = match api {
-        Some(port) if !is_free(port) => {
-            anyhow::bail!("port {port} is taken; give another with --port, or none to have one chosen")
+    let (api, api_held) = match api {
+        Some(port) => {
+            let held = reserve(port);
+            let taken = || format!("port {port} is taken; give another with --port, or none to have one chosen");
+            (port, held.with_context(taken)?)
         }
-        Some(port) => port,
-        None => keep("the API", kept.api, Some(API), &mut taken)?,
+        None => keep("the API", kept.api, Some(API))?,
     };
-    taken.push(api);
-    let ports = Ports {
-        api,
-        postgres: keep("Postgres", kept.postgres, None, &mut taken)?,
-        tenants: keep("the tenants' Postgres", kept.tenants, None, &mut taken)?,
-        redis: keep("Redis", kept.redis, None, &mut taken)?,
-    };
+    let (postgres, first) = keep("Postgres", kept.postgres, None)?;
+    let (tenants, second) = keep("the tenants' Postgres", kept.tenants, None)?;
+    let (redis, third) = keep("Redis", kept.redis, None)?;
+    let ports = Ports { api, postgres, tenants, redis };
     if ports != kept {
         let text = serde_yaml::to_string(&ports).context("writing the ports down")?;
-        files::write(
-            path,
-            &format!("# Ports of `slipway dev`, chosen once. Change them while it is stopped.\n{text}"),
-            0o644,
-        )?;
+        let note = "# Ports of `slipway dev`, chosen once. Change them while it is stopped.";
+        files::write(path, &format!("{note}\n{text}"), 0o644)?;
     }
-    Ok(ports)
+    Ok(Reserved { ports, api: api_held, servers: [first, second, third] })
 }
 
-fn keep(what: &str, kept: u16, preferred: Option<u16>, taken: &mut Vec<u16>) -> anyhow::Result<u16> {
-    let usable = |port: u16| port != 0 && !taken.contains(&port) && is_free(port);
-    let port = if usable(kept) {
-        kept
-    } else {
-        let start = RANGE.start + rand::random::<u16>() % (RANGE.end - RANGE.start);
-        let anywhere = (start..RANGE.end).chain(RANGE.start..start);
-        let port = preferred.into_iter().chain(anywhere).find(|&port| usable(port)).context("no port is free")?;
-        if kept != 0 {
-            println!("port {kept} of {what} is taken by another program; using {port} from now on");
-        }
-        port
-    };
-    taken.push(port);
-    Ok(port)
+fn keep(what: &str, kept: u16, preferred: Option<u16>) -> anyhow::Result<(u16, TcpListener)> {
+    let candidate = |port: u16| Some((port, reserve(port)?));
+    if let Some(found) = Some(kept).filter(|&port| port != 0).and_then(candidate) {
+        return Ok(found);
+    }
+    let start = RANGE.start + rand::random::<u16>() % (RANGE.end - RANGE.start);
+    let anywhere = (start..RANGE.end).chain(RANGE.start..start);
+    let (port, held) = preferred.into_iter().chain(anywhere).find_map(candidate).context("no port is free")?;
+    if kept != 0 {
+        tell!("port {kept} of {what} is taken by another program; using {port} from now on");
+    }
+    Ok((port, held))
 }
 
-fn is_free(port: u16) -> bool {
+fn reserve(port: u16) -> Option<TcpListener> {
     // The tenants' server listens on the Docker bridge as well: every address must be free.
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).is_ok()
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).ok()
 }
 
 #[cfg(test)]
@@ -96,19 +98,29 @@ mod tests {
     fn ports_are_kept_from_start_to_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dev.yaml");
-        let first = settle(&path, None).unwrap();
-        assert_eq!(settle(&path, None).unwrap(), first);
+        // The API's own is left out: what else runs on this machine may want 8080 meanwhile.
+        let chosen = || settle(&path, None).map(|it| (it.ports.postgres, it.ports.tenants, it.ports.redis)).unwrap();
+        assert_eq!(chosen(), chosen());
     }
 
     #[test]
     fn a_port_that_another_program_took_is_replaced_and_the_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dev.yaml");
-        let first = settle(&path, None).unwrap();
+        let first = settle(&path, None).unwrap().ports;
         let _squatter = TcpListener::bind((Ipv4Addr::LOCALHOST, first.redis)).unwrap();
-        let second = settle(&path, None).unwrap();
+        let second = settle(&path, None).unwrap().ports;
         assert_ne!(second.redis, first.redis);
         assert_eq!((second.postgres, second.tenants), (first.postgres, first.tenants));
+    }
+
+    #[test]
+    fn two_that_start_at_once_get_different_ports() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) =
+            (settle(&folder.path().join("a"), None).unwrap(), settle(&folder.path().join("b"), None).unwrap());
+        let all = |Ports { api, postgres, tenants, redis }| [api, postgres, tenants, redis];
+        assert!(all(first.ports).iter().all(|port| !all(second.ports).contains(port)));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use shared::{
     config::Config,
-    store::{Store, api_key},
+    store::{Store, api_key, provider, worker_list},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +16,17 @@ use crate::connection;
 /// How long the API may take until it is ready.
 const READY: Duration = Duration::from_secs(60);
 
+/// Seconds since its last heartbeat that a worker counts as there.
+const ALIVE_S: i32 = 30;
+
 /// The three, running.
 #[derive(Debug)]
 pub(crate) struct Stack {
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
     shutdown: CancellationToken,
+    store: Store,
+    since: DateTime<Utc>,
+    without_providers: bool,
     url: String,
 }
 
@@ -32,19 +39,21 @@ impl Stack {
         let store = Store::connect(&config.database, "slipway-dev").context("connecting to Postgres")?;
         store.migrate().await.context("bringing the schema up to date")?;
         let url = format!("http://{}", config.api.listen);
+        let since = Utc::now();
+        let without_providers = !config.scheduler.providers.iter().any(|folder| holds_a_provider(folder));
         write_access(&store, env_file, &url).await?;
 
         let (mut tasks, shutdown) = (JoinSet::new(), CancellationToken::new());
-        let (c, s) = (config.clone(), shutdown.clone());
-        tasks.spawn(async move { ("the api", api::serve(c, store, s).await) });
+        let (c, s, own) = (config.clone(), shutdown.clone(), store.clone());
+        tasks.spawn(async move { ("the api", api::serve(c, own, s).await) });
         let (c, s) = (config.clone(), shutdown.clone());
         tasks.spawn(async move { ("the scheduler", scheduler::serve(c, s).await) });
         let (c, s) = (config.clone(), shutdown.clone());
         tasks.spawn(async move { ("the worker", worker::serve(c, s).await) });
-        Ok(Self { tasks, shutdown, url })
+        Ok(Self { tasks, shutdown, store, since, without_providers, url })
     }
 
-    /// Returns when the API answers that it is ready.
+    /// Returns when the API answers that it is ready, the providers are loaded and the worker takes runs.
     ///
     /// # Errors
     /// When one of the three ends instead, or it takes more than a minute.
@@ -53,15 +62,25 @@ impl Stack {
         let (ready_url, deadline) = (format!("{}/readyz", self.url), tokio::time::Instant::now() + READY);
         loop {
             let answer = http.get(&ready_url).timeout(Duration::from_secs(5)).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
+            let answers = answer.is_ok_and(|answer| answer.status().is_success());
+            if answers && self.takes_work().await? {
                 return Ok(());
             }
-            anyhow::ensure!(tokio::time::Instant::now() < deadline, "the api is not ready after {} s", READY.as_secs());
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "Slipway is not ready after {} s", READY.as_secs());
             tokio::select! {
                 ended = self.ended() => return ended,
                 () = tokio::time::sleep(Duration::from_millis(50)) => {}
             }
         }
+    }
+
+    async fn takes_work(&self) -> anyhow::Result<bool> {
+        let pool = self.store.pool();
+        let workers = worker_list::list(pool, ALIVE_S, false).await.context("looking for the worker")?;
+        // A worker of an earlier start that was killed stays listed for a while.
+        let ours = workers.iter().any(|worker| worker.live && worker.started_at >= self.since);
+        let providers = provider::list(pool).await.context("looking for the providers")?;
+        Ok(ours && (self.without_providers || !providers.is_empty()))
     }
 
     /// Returns when one of the three has ended, which none should.
@@ -99,6 +118,12 @@ impl Stack {
             }
         }
     }
+}
+
+/// Whether the scheduler will find a provider in the folder, or in one right below it.
+fn holds_a_provider(folder: &Path) -> bool {
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    below.chain([folder.to_path_buf()]).any(|folder| folder.join("provider.yaml").is_file())
 }
 
 /// Keeps the key in the file while it works (the database may have been made anew), and makes one otherwise.
