@@ -214,7 +214,7 @@ impl Default for Archive {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sandbox {
-    /// `host:port` a step with network mode `egress` may reach; `*:443` allows a port anywhere public.
+    /// `host:port` that steps with network mode `egress` may reach; nothing else, and no wildcards.
     pub egress: Vec<String>,
     /// Whether a step type may ask for a writable root.
     pub writable_root: bool,

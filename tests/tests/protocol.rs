@@ -2,205 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "protocol/world.rs"]
+mod world;
+
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use shared::{
     domain::{
-        ids::{ApplicationId, Fence, ResourceId, RunId, WorkerId},
-        plan::{Plan, PlannedStep, Retry, StepType},
-        run::{Operation, RunKind, RunStatus},
+        ids::{Fence, ResourceId, RunId},
+        run::RunStatus,
         states::Applied,
         step::{AttemptStatus, StepStatus},
     },
     store::{
-        lease::{self, Claimed, Lease, StepOutcome},
-        plan, promote, rescue,
-        run::{self, Cancel, Finish, NewRun},
-        step,
-        worker::{self, NewWorker},
+        lease::{self, StepOutcome},
+        rescue,
+        run::{self, Cancel, Finish},
     },
 };
-use tests::database::TestDatabase;
-
-const TTL: Duration = Duration::from_secs(30);
-const GONE: Duration = Duration::from_secs(60);
-
-fn plan() -> Plan {
-    let step = |name: &str, depends_on: &[&str]| PlannedStep {
-        name: name.into(),
-        step_type: StepType { name: "scripted".into(), ..StepType::default() },
-        config: Map::new(),
-        depends_on: depends_on.iter().map(ToString::to_string).collect(),
-        env: Default::default(),
-        retry: Retry::default(),
-        timeout_s: 60,
-        bundle: None,
-        secrets: vec![],
-        sensitive: vec![],
-        egress: vec![],
-    };
-    Plan { steps: vec![step("one", &[]), step("two", &["one"])], timeout_s: 600, max_parallel: 4, ..Plan::default() }
-}
-
-struct World {
-    database: TestDatabase,
-}
-
-impl World {
-    async fn new() -> Self {
-        Self { database: TestDatabase::create().await.unwrap() }
-    }
-
-    fn pool(&self) -> &sqlx::PgPool {
-        &self.database.pool
-    }
-
-    /// A resource of a new application with a pending create run.
-    async fn run(&self) -> RunId {
-        self.run_of("team-a").await
-    }
-
-    async fn run_of(&self, team: &str) -> RunId {
-        let (application, resource, id) = (ApplicationId::new(), ResourceId::new(), RunId::new());
-        let mut tx = self.database.store.begin().await.unwrap();
-        sqlx::query("INSERT INTO application (id, name, team, generation) VALUES ($1, $2, $3, 1)")
-            .bind(application.0)
-            .bind(application.to_string())
-            .bind(team)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        sqlx::query("INSERT INTO resource (id, application_id, name, type, identity, shared) VALUES ($1, $2, 'db', 'postgres', $3, false)")
-            .bind(resource.0)
-            .bind(application.0)
-            .bind(resource.to_string())
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        let plan = plan();
-        let new = NewRun {
-            id,
-            kind: RunKind::Resource,
-            operation: Operation::Create,
-            resource_id: Some(resource),
-            application_id: Some(application),
-            team: team.into(),
-            provider: "p".into(),
-            provider_version: "1.0.0".into(),
-            provider_commit: None,
-            workflow: "w".into(),
-            plan_digest: plan::store(&mut tx, &plan).await.unwrap(),
-            steps: run::steps_of(&plan),
-            inputs: Some(Map::new()),
-            reason: None,
-            requested_by: "test".into(),
-            queue: "default".into(),
-            priority: 0,
-        };
-        run::create_all(&mut tx, &[new]).await.unwrap();
-        let attachment = shared::store::resource::Attachment {
-            resource_id: resource,
-            application_id: application,
-            run_id: id,
-            operation: Operation::Create,
-            provider: "p".into(),
-            provider_version: "1.0.0".into(),
-            resolved_params: Some(json!({})),
-        };
-        shared::store::resource::attach_all(&mut tx, &[attachment]).await.unwrap();
-        tx.commit().await.unwrap();
-        id
-    }
-
-    async fn worker(&self, slots: i32) -> WorkerId {
-        let id = WorkerId::new();
-        let new = NewWorker {
-            id,
-            name: "w".into(),
-            host: "h".into(),
-            version: "1".into(),
-            queues: vec!["default".into()],
-            slots,
-            posture: json!({}),
-        };
-        worker::register(self.pool(), &new).await.unwrap();
-        id
-    }
-
-    async fn promote(&self) -> Vec<(RunId, Fence)> {
-        let mut tx = self.database.store.begin().await.unwrap();
-        let promotion = promote::promote(&mut tx, "default", GONE, 100).await.unwrap();
-        tx.commit().await.unwrap();
-        promotion.tickets
-    }
-
-    async fn claim(&self, run: RunId, fence: Fence, worker: WorkerId) -> Applied<Claimed> {
-        lease::claim(self.pool(), run, fence, worker, TTL).await.unwrap()
-    }
-
-    /// A run that a worker has just claimed.
-    async fn claimed(&self) -> (RunId, Lease) {
-        let run = self.run().await;
-        let worker = self.worker(8).await;
-        let ticket = self.promote().await.into_iter().find(|(id, _)| *id == run).expect("promoted");
-        let Applied::Applied(claimed) = self.claim(run, ticket.1, worker).await else { panic!("stale") };
-        (run, claimed.lease)
-    }
-
-    async fn expire(&self, run: RunId) {
-        sqlx::query("UPDATE run SET lease_until = now() - interval '1 second' WHERE id = $1")
-            .bind(run.0)
-            .execute(self.pool())
-            .await
-            .unwrap();
-    }
-
-    async fn rescue(&self, max_losses: u16) -> rescue::Rescued {
-        let mut tx = self.database.store.begin().await.unwrap();
-        let rescued = rescue::rescue(&mut tx, Duration::ZERO, max_losses, 100).await.unwrap();
-        tx.commit().await.unwrap();
-        rescued
-    }
-
-    async fn retry(&self, run: RunId) -> run::Retry {
-        let mut tx = self.database.store.begin().await.unwrap();
-        let retry = run::retry(&mut tx, run, "me").await.unwrap();
-        tx.commit().await.unwrap();
-        retry
-    }
-
-    async fn step(&self, run: RunId, name: &str) -> step::Step {
-        step::list(self.pool(), run).await.unwrap().into_iter().find(|step| step.name == name).unwrap()
-    }
-
-    async fn text(&self, sql: &'static str, id: uuid::Uuid) -> Option<String> {
-        sqlx::query_scalar(sql).bind(id).fetch_one(self.pool()).await.unwrap()
-    }
-
-    async fn status(&self, run: RunId) -> String {
-        self.text("SELECT status FROM run WHERE id = $1", run.0).await.unwrap()
-    }
-
-    async fn resource_state(&self, run: RunId) -> String {
-        self.text("SELECT state FROM resource WHERE last_run_id = $1", run.0).await.unwrap()
-    }
-}
-
-fn completed(outputs: Value) -> StepOutcome {
-    StepOutcome {
-        attempt: AttemptStatus::Completed,
-        step: StepStatus::Completed,
-        retry_in_s: None,
-        exit_code: Some(0),
-        oom_killed: false,
-        error: None,
-        outputs: outputs.as_object().cloned().unwrap(),
-        sensitive: vec![],
-        checkpoint: None,
-        shared_workspace: true,
-    }
-}
+use world::{TTL, World, completed};
 
 #[tokio::test]
 async fn a_ticket_can_be_claimed_once() {
@@ -238,7 +59,6 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused() {
     let outcome = completed(json!({"stolen": true}));
     assert_eq!(lease::step_finished(pool, stale, one.id, 1, &outcome).await.unwrap(), Applied::Stale);
     assert_eq!(lease::step_started(pool, stale, one.id, 2, "image").await.unwrap(), Applied::Stale);
-    assert_eq!(lease::step_passed_over(pool, stale, one.id, StepStatus::Skipped).await.unwrap(), Applied::Stale);
     assert_eq!(lease::hand_back(&world.database.store, stale).await.unwrap(), Applied::Stale);
     assert_eq!(
         lease::finish(&world.database.store, stale, &Finish::completed(Map::new(), vec![])).await.unwrap(),

@@ -15,7 +15,7 @@ mod step;
 
 pub use log::{LogLine, append_log, seal_log};
 pub use state::{StateVersion, latest_state, lock_state, mark_state_uncertain, store_state, unlock_state};
-pub use step::{StepOutcome, step_finished, step_passed_over, step_started};
+pub use step::{StepOutcome, step_finished, step_started};
 
 use super::{
     Result, Store,

@@ -132,27 +132,3 @@ pub async fn step_finished(
     .await?;
     Ok(Applied::from_row(row.map(|_| ())))
 }
-
-/// Records that a step will not begin: what it needed did not succeed, or it was cancelled before its first try.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn step_passed_over(
-    executor: impl PgExecutor<'_>,
-    lease: Lease,
-    step: StepId,
-    status: StepStatus,
-) -> Result<Applied> {
-    let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT id FROM run WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE)
-         UPDATE step SET status = $4, finished_at = now(), not_before = NULL
-         FROM lease WHERE step.run_id = lease.id AND step.id = $3 AND step.status = 'pending' RETURNING 1",
-        lease.run_id.0,
-        lease.fence.0,
-        step.0,
-        status.as_str(),
-    )
-    .fetch_optional(executor)
-    .await?;
-    Ok(Applied::from_row(row.map(|_| ())))
-}

@@ -391,6 +391,7 @@ impl Engine for DockerEngine {
         let has = |word: &str| options.iter().any(|option| option.contains(word));
         Ok(serde_json::json!({
             "engine": "docker",
+            "engine_id": info.id,
             "version": info.server_version,
             "api": self.docker.client_version().to_string(),
             "kernel": info.kernel_version,

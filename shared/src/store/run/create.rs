@@ -1,0 +1,148 @@
+//! Runs, made.
+
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+
+use crate::{
+    domain::{
+        event as events,
+        ids::{ApplicationId, ResourceId, RunId, StepId},
+        plan::Plan,
+        run::{Operation, RunKind, WaitReason},
+    },
+    store::{
+        Result,
+        event::{self, NewEvent},
+        plan::PlanDigest,
+    },
+};
+
+/// A run to make, `pending`.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// What it is for.
+    pub kind: RunKind,
+    /// What it does.
+    pub operation: Operation,
+    /// The resource it works on; set exactly when `kind` is `Resource`.
+    pub resource_id: Option<ResourceId>,
+    /// The application it is for.
+    pub application_id: Option<ApplicationId>,
+    /// Whose fair share it uses.
+    pub team: String,
+    /// Name of the provider.
+    pub provider: String,
+    /// Version of the provider.
+    pub provider_version: String,
+    /// Commit of the provider, when it comes from Git.
+    pub provider_commit: Option<String>,
+    /// Name of the workflow.
+    pub workflow: String,
+    /// Of the plan, stored before.
+    pub plan_digest: PlanDigest,
+    /// Names and types of the plan's steps, in order.
+    pub steps: Vec<(String, String)>,
+    /// Parameters by name; none while they depend on outputs that are not there yet, and then `reason` says so.
+    pub inputs: Option<Map<String, Value>>,
+    /// Why it cannot go on yet; none when it is ready.
+    pub reason: Option<(WaitReason, String)>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// The queue whose workers serve it.
+    pub queue: String,
+    /// Higher goes first.
+    pub priority: i16,
+}
+
+/// Names and types of a plan's steps, as [`NewRun`] wants them.
+#[must_use]
+pub fn steps_of(plan: &Plan) -> Vec<(String, String)> {
+    plan.steps.iter().map(|step| (step.name.clone(), step.step_type.name.clone())).collect()
+}
+
+/// Makes the runs and their steps; five round trips however many there are.
+///
+/// # Errors
+/// When Postgres cannot be reached, or a resource has a live run already (`run_one_live_per_resource`).
+pub async fn create_all(conn: &mut PgConnection, runs: &[NewRun]) -> Result<()> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    fn column<T>(runs: &[NewRun], pick: impl Fn(&NewRun) -> T) -> Vec<T> {
+        runs.iter().map(pick).collect()
+    }
+    sqlx::query!(
+        "INSERT INTO run (id, root_run_id, kind, operation, resource_id, application_id, team, provider, provider_version,
+                          provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority)
+         SELECT id, id, kind, operation, resource_id, application_id, team, provider, provider_version,
+                provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority
+         FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+                     $10::text[], $11::bytea[], $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[])
+              AS new (id, kind, operation, resource_id, application_id, team, provider, provider_version,
+                      provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority)",
+        &column(runs, |run| run.id.0),
+        &column(runs, |run| run.kind.as_str()) as &[&str],
+        &column(runs, |run| run.operation.as_str()) as &[&str],
+        &column(runs, |run| run.resource_id.map(|id| id.0)) as &[Option<uuid::Uuid>],
+        &column(runs, |run| run.application_id.map(|id| id.0)) as &[Option<uuid::Uuid>],
+        &column(runs, |run| run.team.clone()),
+        &column(runs, |run| run.provider.clone()),
+        &column(runs, |run| run.provider_version.clone()),
+        &column(runs, |run| run.provider_commit.clone()) as &[Option<String>],
+        &column(runs, |run| run.workflow.clone()),
+        &column(runs, |run| run.plan_digest.to_vec()),
+        &column(runs, |run| run.inputs.clone().map(Value::Object)) as &[Option<Value>],
+        &column(runs, |run| run.reason.as_ref().map(|(reason, _)| reason.as_str())) as &[Option<&str>],
+        &column(runs, |run| run.reason.as_ref().map(|(_, detail)| detail.clone())) as &[Option<String>],
+        &column(runs, |run| run.requested_by.clone()),
+        &column(runs, |run| run.queue.clone()),
+        &column(runs, |run| run.priority),
+    )
+    .execute(&mut *conn)
+    .await?;
+
+    let (mut ids, mut run_ids, mut names, mut positions, mut types) = (vec![], vec![], vec![], vec![], vec![]);
+    for run in runs {
+        for (position, (name, kind)) in (0i32..).zip(&run.steps) {
+            ids.push(StepId::new().0);
+            run_ids.push(run.id.0);
+            names.push(name.clone());
+            positions.push(position);
+            types.push(kind.clone());
+        }
+    }
+    sqlx::query!(
+        "INSERT INTO step (id, run_id, name, position, type, idempotency_key)
+         SELECT id, run_id, name, position, type, run_id || ':' || name
+         FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[]) AS new (id, run_id, name, position, type)",
+        &ids,
+        &run_ids,
+        &names,
+        &positions,
+        &types,
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO queue (name) SELECT DISTINCT * FROM UNNEST($1::text[]) ON CONFLICT DO NOTHING",
+        &column(runs, |run| run.queue.clone()),
+    )
+    .execute(&mut *conn)
+    .await?;
+    let created: Vec<NewEvent> = runs
+        .iter()
+        .map(|run| NewEvent {
+            kind: events::RUN_CREATED.into(),
+            application_id: run.application_id,
+            resource_id: run.resource_id,
+            run_id: Some(run.id),
+            actor: Some(run.requested_by.clone()),
+            data: json!({"operation": run.operation, "workflow": run.workflow, "provider": run.provider,
+                         "provider_version": run.provider_version}),
+            ..NewEvent::default()
+        })
+        .collect();
+    event::append(conn, &created).await
+}
