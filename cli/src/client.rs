@@ -59,11 +59,6 @@ impl Client {
         Ok(Self { http: connection::http_client(&access.url)?, access })
     }
 
-    /// The server's address.
-    pub(crate) fn url(&self) -> &str {
-        &self.access.url
-    }
-
     /// GET, for a JSON answer.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
     }
     let name = answer["application"]["name"].as_str().context("the server's answer names no application")?.to_owned();
     if !arguments.wait {
-        return printer.print(&answer, |printer, answer| summary(printer, answer, &name, &client));
+        return printer.print(&answer, |printer, answer| summary(printer, answer, &name));
     }
     if printer.format == Format::Table {
         let message = clean(answer["message"].as_str().unwrap_or_default());
@@ -80,9 +80,9 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
     })
 }
 
-fn summary(printer: Printer, answer: &Value, name: &str, client: &crate::client::Client) -> anyhow::Result<String> {
+fn summary(printer: Printer, answer: &Value, name: &str) -> anyhow::Result<String> {
     let message = clean(answer["message"].as_str().unwrap_or_default());
-    let mut text = format!("{}: {message}, says {}\n", clean(name), client.url());
+    let mut text = format!("{}: {message}\n", clean(name));
     let resources: Vec<views::Resource> = answer.get("resources").map_or_else(|| Ok(Vec::new()), views::read)?;
     if !resources.is_empty() {
         text.push_str(&format!("\n{}", resource::brief_table(printer, &resources)));

@@ -168,8 +168,10 @@ async fn explain(client: &Client, look: &Look) {
     let resource = &look.resource;
     let name = clean(&resource.name);
     if resource.state != "failed" {
-        let reason = resource.waiting_reason.as_deref().unwrap_or(&resource.state);
-        output::complain!("error: {name} waits: {}", clean(reason));
+        let detail = look.run.as_ref().and_then(|run| run.reason_detail.clone()).map(|detail| format!(" ({detail})"));
+        let reason =
+            resource.waiting_reason.as_deref().unwrap_or(&resource.state).to_owned() + &detail.unwrap_or_default();
+        output::complain!("error: {name} waits: {}", clean(&reason));
         return;
     }
     let message = resource.error_message.as_deref().or(resource.error_code.as_deref()).unwrap_or("no reason is known");
@@ -184,10 +186,10 @@ async fn explain(client: &Client, look: &Look) {
         if let Some(step) = step {
             let code = step.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
             output::complain!(
-                "  step {} of {} ({} tries{code}): {}",
+                "  step {} of {} ({}{code}): {}",
                 clean(&step.name),
                 clean(&run.workflow),
-                step.attempts.len(),
+                if step.attempts.len() == 1 { "1 try".into() } else { format!("{} tries", step.attempts.len()) },
                 clean(step.error_message.as_deref().unwrap_or_default())
             );
         }

@@ -258,7 +258,7 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     if let Some(reason) = &run.cancel_reason {
         line("cancelled", &clean(reason));
     }
-    if run.error_code.is_some() || run.error_message.is_some() {
+    if run.error_code.is_some() {
         line("error", &format!("{}: {}", clean(&or_dash(&run.error_code)), clean(&or_dash(&run.error_message))));
     }
     if run.losses > 0 {

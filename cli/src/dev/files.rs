@@ -7,12 +7,15 @@
 use std::{
     fs::{File, OpenOptions, Permissions},
     io::{Read as _, Seek as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    unistd::Uid,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::account::{self, Account};
@@ -116,6 +119,19 @@ pub(crate) fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
         std::fs::rename(&new, path)
     };
     attempt().with_context(|| format!("writing {}", path.display()))
+}
+
+/// Gives a file in `.slipway` to whom the project's folder belongs: under `sudo`, that is who wants to read it.
+///
+/// # Errors
+/// When the owner cannot be changed.
+pub(crate) fn give_to_owner_of_project(path: &Path) -> anyhow::Result<()> {
+    let Some(project) = path.parent().and_then(Path::parent).filter(|_| Uid::effective().is_root()) else {
+        return Ok(());
+    };
+    let found = std::fs::metadata(project).with_context(|| format!("looking at {}", project.display()))?;
+    std::os::unix::fs::chown(path, Some(found.uid()), Some(found.gid()))
+        .with_context(|| format!("giving away {}", path.display()))
 }
 
 /// Held for as long as `slipway dev` runs; let go by the kernel however it ends.

@@ -11,6 +11,7 @@ use shared::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::files;
 use crate::connection;
 
 /// How long the API may take until it is ready.
@@ -137,5 +138,6 @@ async fn write_access(store: &Store, env_file: &Path, url: &str) -> anyhow::Resu
         Some(key) if works => key,
         _ => api_key::create(store.pool(), "slipway dev", api_key::Role::Admin).await.context("making a key")?.1,
     };
-    super::files::write(env_file, &connection::env_file(url, &key), 0o600)
+    files::write(env_file, &connection::env_file(url, &key), 0o600)?;
+    files::give_to_owner_of_project(env_file)
 }
