@@ -28,7 +28,8 @@ impl RowLock {
         Ok(Self { transaction, pool: pool.clone() })
     }
 
-    /// Waits until a statement whose text contains `part` waits for a lock; gives its backend.
+    /// Waits until a statement waits for a lock whose text contains `part` within its first thousand bytes, which is as far
+    /// as Postgres shows it; gives its backend.
     ///
     /// # Errors
     /// When none does within half a minute.

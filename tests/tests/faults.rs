@@ -221,8 +221,8 @@ async fn a_write_that_waits_in_postgres_while_its_run_is_rescued_is_refused_and_
         })
         .await?;
     let mut lock = RowLock::take(&stack.pool, "run", &run).await?;
-    // The outcome of the step is on its way and waits for the row; then its worker freezes.
-    lock.blocks("exit_code").await?;
+    // What the worker has to say about the end of the step is on its way and waits for the row; then the worker freezes.
+    lock.blocks("WITH lease AS").await?;
     stack.workers[0].signal(Signal::SIGSTOP)?;
     stack
         .until("the lease has ended", MINUTE, async || {
