@@ -169,11 +169,9 @@ impl Service {
         let pool = self.database.store.pool();
         worker::register(pool, &new).await.unwrap();
         let gone = std::time::Duration::from_secs(60);
-        let mut tx = self.database.store.begin().await.unwrap();
-        let promoted = promote::promote(&mut tx, "default", gone, 100).await.unwrap();
-        tx.commit().await.unwrap();
-        let (_, fence) = promoted.tickets.into_iter().find(|(run, _)| *run == id).unwrap();
-        match lease::claim(pool, id, fence, worker_id, gone).await.unwrap() {
+        let promoted = promote::promote(pool, gone, 100).await.unwrap();
+        let due = promoted.into_iter().find(|due| due.run_id == id).unwrap();
+        match lease::claim(pool, id, due.fence, worker_id, gone).await.unwrap() {
             Applied::Applied(claimed) => claimed.lease,
             Applied::Stale => panic!("the claim came too late"),
         }

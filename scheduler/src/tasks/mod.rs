@@ -10,7 +10,12 @@ mod time_out;
 
 use std::{sync::Arc, time::Duration};
 
-use shared::{config::Config, formats::registry::Registry, queue::Tickets, store::Store};
+use shared::{
+    config::Config,
+    formats::registry::Registry,
+    queue::{Ticket, Tickets},
+    store::{Store, rescue::DueTicket},
+};
 
 /// Rows one pass of a task takes at most, so that no transaction grows without bound; a full pass is followed by another.
 const BATCH: i64 = 500;
@@ -101,11 +106,13 @@ impl Scheduler {
     }
 
     /// Sends tickets for runs that are committed as queued. What Redis does not take, `requeue` sends later.
-    async fn send(&self, tickets: &[(String, shared::queue::Ticket)]) {
-        if tickets.is_empty() {
+    async fn send(&self, due: &[DueTicket]) {
+        if due.is_empty() {
             return;
         }
-        match self.tickets.push(tickets).await {
+        let ticket = |due: &DueTicket| (due.queue.clone(), Ticket { run_id: due.run_id, fence: due.fence });
+        let tickets: Vec<_> = due.iter().map(ticket).collect();
+        match self.tickets.push(&tickets).await {
             Ok(()) => metrics::counter!("slipway_tickets_sent_total").increment(tickets.len() as u64),
             Err(error) => tracing::warn!(
                 tickets = tickets.len(),

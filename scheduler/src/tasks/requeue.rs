@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{
-    queue::Ticket,
-    store::{StoreError, rescue},
-};
+use shared::store::{StoreError, rescue};
 
 use super::{BATCH, Pass, Scheduler};
 
@@ -14,8 +11,6 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     let mut tx = scheduler.store.begin().await?;
     let due = rescue::due_tickets(&mut tx, after, BATCH).await?;
     tx.commit().await.map_err(StoreError::from)?;
-    let tickets: Vec<_> =
-        due.into_iter().map(|due| (due.queue, Ticket { run_id: due.run_id, fence: due.fence })).collect();
-    scheduler.send(&tickets).await;
-    Ok(Pass::of(tickets.len()))
+    scheduler.send(&due).await;
+    Ok(Pass::of(due.len()))
 }

@@ -127,10 +127,8 @@ impl World {
     }
 
     pub(crate) async fn promote(&self) -> Vec<(RunId, Fence)> {
-        let mut tx = self.database.store.begin().await.unwrap();
-        let promotion = promote::promote(&mut tx, "default", GONE, 100).await.unwrap();
-        tx.commit().await.unwrap();
-        promotion.tickets
+        let promoted = promote::promote(self.pool(), GONE, 100).await.unwrap();
+        promoted.into_iter().map(|due| (due.run_id, due.fence)).collect()
     }
 
     pub(crate) async fn claim(&self, run: RunId, fence: Fence, worker: WorkerId) -> Applied<Claimed> {

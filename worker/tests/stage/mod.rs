@@ -196,10 +196,8 @@ impl Stage {
 
     /// The ticket of a run, as the scheduler would send it.
     pub(crate) async fn ticket(&self, run: RunId) -> Fence {
-        let mut tx = self.store.begin().await.unwrap();
-        let promoted = promote::promote(&mut tx, "default", Duration::from_secs(60), 100).await.unwrap();
-        tx.commit().await.unwrap();
-        promoted.tickets.into_iter().find(|(id, _)| *id == run).expect("the run is promoted").1
+        let promoted = promote::promote(self.store.pool(), Duration::from_secs(60), 100).await.unwrap();
+        promoted.into_iter().find(|due| due.run_id == run).expect("the run is promoted").fence
     }
 
     /// The run, claimed by a worker under a ticket's fence.

@@ -1,0 +1,79 @@
+-- Promotion: which ready runs get a ticket, decided in one call. It is a function so that it is one round trip and still
+-- looks again, with a new snapshot, after it has the queue's lock: a single statement would decide by what was true before.
+
+CREATE FUNCTION promote_queue(queue_name text, worker_gone_after interval, most bigint)
+RETURNS TABLE (run_id uuid, fence bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    workers bigint;
+    slots bigint;
+    running bigint;
+    queued bigint;
+    free bigint;
+    why text;
+    detail text;
+    waiting boolean;
+BEGIN
+    -- Free slots must not be given twice. Another scheduler that holds the lock does the work.
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('promote:' || queue_name, 0)) THEN
+        RETURN;
+    END IF;
+    WITH live AS (SELECT w.id, w.slots FROM worker w
+                  WHERE w.state = 'active' AND queue_name = ANY (w.queues) AND w.heartbeat_at > now() - worker_gone_after)
+    SELECT (SELECT count(*) FROM live), (SELECT coalesce(sum(live.slots), 0) FROM live),
+           (SELECT count(*) FROM run r JOIN live ON r.lease_worker_id = live.id WHERE r.status = 'running'),
+           (SELECT count(*) FROM run r WHERE r.queue = queue_name AND r.status = 'queued')
+    INTO workers, slots, running, queued;
+    -- One ticket where there is no worker, so that a scaler sees the work.
+    free := least(greatest(CASE WHEN workers = 0 THEN 1 - queued ELSE slots - running - queued END, 0), most);
+    IF free > 0 THEN
+        -- By priority, then fair share between teams, then age. Only the heads of the teams' lines are read: as many rows a
+        -- team as there are free slots, however long the lines are.
+        RETURN QUERY
+        WITH RECURSIVE line AS (
+            (SELECT r.team FROM run r WHERE r.queue = queue_name AND r.status = 'pending' AND r.reason IS NULL ORDER BY r.team LIMIT 1)
+            UNION ALL
+            SELECT (SELECT r.team FROM run r WHERE r.queue = queue_name AND r.status = 'pending' AND r.reason IS NULL AND r.team > line.team
+                    ORDER BY r.team LIMIT 1)
+            FROM line WHERE line.team IS NOT NULL),
+        busy AS (SELECT r.team, count(*) AS runs FROM run r
+                 WHERE r.queue = queue_name AND r.status IN ('queued', 'running') GROUP BY r.team),
+        head AS (SELECT first.id, first.priority,
+                        coalesce(busy.runs, 0) + row_number() OVER (PARTITION BY line.team ORDER BY first.priority DESC, first.id) AS share
+                 FROM line LEFT JOIN busy USING (team)
+                 CROSS JOIN LATERAL (SELECT r.id, r.priority FROM run r
+                                     WHERE r.queue = queue_name AND r.team = line.team AND r.status = 'pending' AND r.reason IS NULL
+                                     ORDER BY r.priority DESC, r.id LIMIT free) first
+                 WHERE line.team IS NOT NULL),
+        chosen AS (SELECT head.id FROM head ORDER BY head.priority DESC, head.share, head.id LIMIT free)
+        UPDATE run SET status = 'queued', queued_at = now(), ticket_sent_at = now()
+        FROM chosen WHERE run.id = chosen.id AND run.status = 'pending' AND run.reason IS NULL
+        RETURNING run.id, run.fence;
+    END IF;
+    -- What the others wait for is the same for all of them, so it is one row, written when it changes.
+    waiting := EXISTS (SELECT FROM run r WHERE r.queue = queue_name AND r.status = 'pending' AND r.reason IS NULL);
+    IF waiting AND workers = 0 THEN
+        why := 'NoWorkerForQueue';
+        detail := format('no live worker serves queue ''%s''', queue_name);
+    ELSIF waiting THEN
+        why := 'QueueFull';
+        detail := format('all %s slots of %s worker(s) are taken', slots, workers);
+    END IF;
+    UPDATE queue SET wait_reason = why, wait_detail = detail,
+           wait_since = CASE WHEN wait_reason IS NOT DISTINCT FROM why THEN wait_since ELSE now() END
+    WHERE name = queue_name AND (wait_reason, wait_detail) IS DISTINCT FROM (why, detail);
+END $$;
+
+-- Every queue that has ready runs, or a reason for waiting that may no longer be true.
+CREATE FUNCTION promote(worker_gone_after interval, most bigint)
+RETURNS TABLE (queue_name text, run_id uuid, fence bigint)
+LANGUAGE sql VOLATILE AS $$
+    -- Steps from queue to queue through the index, however many runs each has.
+    WITH RECURSIVE ready AS (
+        (SELECT queue FROM run WHERE status = 'pending' AND reason IS NULL ORDER BY queue LIMIT 1)
+        UNION ALL
+        SELECT (SELECT queue FROM run WHERE status = 'pending' AND reason IS NULL AND queue > ready.queue ORDER BY queue LIMIT 1)
+        FROM ready WHERE ready.queue IS NOT NULL),
+    named AS (SELECT queue AS name FROM ready WHERE queue IS NOT NULL UNION SELECT name FROM queue WHERE wait_reason IS NOT NULL)
+    SELECT named.name, promoted.run_id, promoted.fence FROM named, promote_queue(named.name, worker_gone_after, most) promoted
+$$;
