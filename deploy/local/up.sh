@@ -24,14 +24,16 @@ start() {
     note "its program or providers have changed since it started: starting it again"
     "$root/deploy/local/down.sh"
   fi
-  rm -f "$state/env"
+  touch "$state/dev.log"
+  local said
+  said=$(stat --format=%s "$state/dev.log")
   # A session of its own: it outlives make, and a Ctrl-C meant for make.
   setsid "$slipway" dev --dir "$state" --providers "$root/providers" ${SLIPWAY_PORT:+--port "$SLIPWAY_PORT"} \
     < /dev/null >> "$state/dev.log" 2>&1 &
   echo $! > "$pid_file"
   local waited
   for waited in $(seq 600); do
-    [[ ! -s $state/env ]] || ! ready || return 0
+    ! tail -c "+$((said + 1))" "$state/dev.log" | grep -q '^ready: ' || return 0
     runs || { tail -n 40 "$state/dev.log" >&2; die "slipway dev ended; its log is $state/dev.log"; }
     ((waited % 50)) || note "waiting: $((waited / 5)) s"
     sleep 0.2
@@ -39,8 +41,6 @@ start() {
   tail -n 40 "$state/dev.log" >&2
   die "slipway dev is not ready after two minutes; its log is $state/dev.log"
 }
-# shellcheck source=/dev/null
-ready() { (source "$state/env" && curl -fsS --max-time 5 --output /dev/null "$SLIPWAY_URL/readyz" 2> /dev/null); }
 
 # Measured on two cores; a stage with nothing to do takes none of it.
 if [[ -x $slipway ]]; then
