@@ -33,7 +33,7 @@ start() {
   echo $! > "$pid_file"
   local waited
   for waited in $(seq 600); do
-    ! tail -c "+$((said + 1))" "$state/dev.log" | grep -q '^ready: ' || return 0
+    ! grep -q '^ready: ' <(tail -c "+$((said + 1))" "$state/dev.log") || return 0
     runs || { tail -n 40 "$state/dev.log" >&2; die "slipway dev ended; its log is $state/dev.log"; }
     ((waited % 50)) || note "waiting: $((waited / 5)) s"
     sleep 0.2
