@@ -22,6 +22,7 @@ TEST_POSTGRES_OPTIONS='-c fsync=on' deploy/local/test-services.sh start "$servic
 source "$services/env"
 export SQLX_OFFLINE=true
 stage "building"
+cargo build --release --locked --workspace --bins
 cargo build --release --locked --package tests --benches
 stage "measuring"
-cargo bench --locked --package tests "$@"
+cargo bench --locked --package tests --bench slipway -- "$@"
