@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod score;
+pub mod seed;
 mod settings;
 pub mod settled;
 pub mod stack;

@@ -276,7 +276,7 @@ impl Stack {
     /// Stops the programs as an operator would, and fails unless each ends by itself with 0.
     ///
     /// # Errors
-    /// When one does not, or something of the installation is left on the engine.
+    /// When one does not.
     pub async fn finish(mut self) -> anyhow::Result<()> {
         for process in self.workers.iter_mut().chain(&mut self.schedulers).chain([&mut self.api]) {
             if process.ended()?.is_some() {

@@ -395,3 +395,34 @@ async fn a_golden_path_takes_inputs_and_gives_outputs() -> anyhow::Result<()> {
     assert_settled(&stack, &[]).await?;
     stack.finish().await
 }
+
+#[tokio::test]
+async fn a_run_says_why_it_waits_and_a_long_wait_gives_its_slot_back() -> anyhow::Result<()> {
+    let stack = Stack::start(Options { slots: 1, ..Options::scripted() }).await?;
+    let elsewhere = json!({"workflow": "no-op", "inputs": {}, "queue": "gpu"});
+    let elsewhere = stack.client.post("/api/workflows/execute", &elsewhere).await?.ok()?;
+    let elsewhere = text(&elsewhere, "id")?.to_owned();
+    stack
+        .until("it waits for a worker of its queue", MINUTE, async || {
+            let run = stack.client.run(&elsewhere).await?;
+            Ok((run["reason"] == "NoWorkerForQueue" || run["status"] == "queued").then_some(()))
+        })
+        .await?;
+
+    let retried = stack.client.execute("retried", &json!({})).await?;
+    let waiting = stack.run_becomes(&retried, &["suspended"]).await?;
+    assert_eq!(waiting["reason"], "BackingOff", "{waiting:#}");
+    // The only slot is free meanwhile.
+    let other = stack.client.execute("no-op", &json!({})).await?;
+    stack.run_becomes(&other, &["completed"]).await?;
+    assert_eq!(stack.client.run(&retried).await?["status"], "suspended");
+    let over = stack.run_becomes(&retried, &["completed", "failed"]).await?;
+    assert_eq!(
+        (&over["status"], over["steps"][0]["attempts"].as_array().map(Vec::len)),
+        (&json!("completed"), Some(2))
+    );
+    let cancelled = stack.client.post(&format!("/api/workflows/{elsewhere}/cancel"), &json!({})).await?;
+    assert!(cancelled.status.is_success(), "{:#}", cancelled.body);
+    assert_settled(&stack, &[]).await?;
+    stack.finish().await
+}

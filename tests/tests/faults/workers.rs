@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tests::{
     engine,
     lock::RowLock,
+    settled::assert_settled,
     stack::{Options, Stack},
 };
 
@@ -100,12 +101,14 @@ async fn a_worker_frozen_past_its_lease_changes_nothing_when_it_wakes() -> anyho
     let run = submit_one(&stack, "frozen", "thing", &params).await?;
     let container = stack.step_prints("second", "in").await?;
     stack.workers[0].signal(Signal::SIGSTOP)?;
+    // Nobody is there to end the container but the init inside it.
+    stack
+        .until("the frozen worker's container has ended by itself", MINUTE, async || {
+            Ok((!engine::running(&stack.instance, "second").await?.contains(&container)).then_some(()))
+        })
+        .await?;
     stack.add_worker()?;
     stack.resource_becomes("frozen", "it", "active").await?;
-    assert!(
-        !engine::running(&stack.instance, "second").await?.contains(&container),
-        "the frozen worker's container runs still"
-    );
 
     let before = recorded(&stack, &run).await?;
     stack.workers[0].signal(Signal::SIGCONT)?;
@@ -226,5 +229,42 @@ async fn a_worker_asked_to_stop_finishes_or_hands_back_and_counts_nothing_agains
     all_active(&stack, &["long".into()]).await?;
     let counted = stack.count("SELECT (SELECT sum(losses) FROM run) + (SELECT max(attempts) - 1 FROM step)").await?;
     assert_eq!(counted, 0, "the stop was counted against the run");
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_run_that_takes_its_workers_with_it_ends_as_poison() -> anyhow::Result<()> {
+    let options =
+        Options { lease_ttl_s: 3, configure: |config| config.scheduler.max_losses = 1, ..Options::scripted() };
+    let mut stack = Stack::start(options).await?;
+    let run = submit_one(&stack, "poison", "scripted", &json!({"script": r#"{"hang": true}"#})).await?;
+    for worker in 0..2 {
+        stack.run_becomes(&run, &["running"]).await?;
+        stack.workers[worker].kill9()?;
+        stack.add_worker()?;
+        stack
+            .until("the loss is noticed", MINUTE, async || {
+                Ok((stack.client.run(&run).await?["losses"] == worker + 1).then_some(()))
+            })
+            .await?;
+    }
+    let failed = stack.resource_becomes("poison", "it", "failed").await?;
+    assert_eq!(failed["error_code"], "Poison", "{failed:#}");
+    // The third worker is spared, and works.
+    submit_one(&stack, "after", "scripted", &json!({})).await?;
+    assert_settled(&stack, &["poison".into(), "after".into()]).await?;
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_run_cancelled_while_its_worker_is_dead_ends_as_cancelled() -> anyhow::Result<()> {
+    let mut stack = Stack::start(Options { lease_ttl_s: 3, ..Options::scripted() }).await?;
+    let run = submit_one(&stack, "unwanted", "scripted", &json!({"script": r#"{"hang": true}"#})).await?;
+    stack.run_becomes(&run, &["running"]).await?;
+    stack.workers[0].kill9()?;
+    let answer = stack.client.post(&format!("/api/workflows/{run}/cancel"), &json!({})).await?;
+    assert!(answer.status.is_success(), "{:#}", answer.body);
+    stack.run_becomes(&run, &["cancelled"]).await?;
+    assert_settled(&stack, &["unwanted".into()]).await?;
     stack.finish().await
 }

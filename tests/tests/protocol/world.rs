@@ -2,44 +2,25 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::{
     domain::{
         ids::{ApplicationId, Fence, ResourceId, RunId, WorkerId},
-        plan::{Plan, PlannedStep, Retry, StepType},
         run::{Operation, RunKind},
         states::Applied,
         step::{AttemptStatus, StepStatus},
     },
     store::{
         lease::{self, Claimed, Lease, StepOutcome},
-        plan, promote, rescue,
+        promote, rescue,
         run::{self, NewRun},
-        step,
-        worker::{self, NewWorker},
+        step, worker,
     },
 };
-use tests::database::TestDatabase;
+use tests::{database::TestDatabase, seed};
 
 pub(crate) const TTL: Duration = Duration::from_secs(30);
 const GONE: Duration = Duration::from_secs(60);
-
-fn plan() -> Plan {
-    let step = |name: &str, depends_on: &[&str]| PlannedStep {
-        name: name.into(),
-        step_type: StepType { name: "scripted".into(), ..StepType::default() },
-        config: Map::new(),
-        depends_on: depends_on.iter().map(ToString::to_string).collect(),
-        env: Default::default(),
-        retry: Retry::default(),
-        timeout_s: 60,
-        bundle: None,
-        secrets: vec![],
-        sensitive: vec![],
-        egress: vec![],
-    };
-    Plan { steps: vec![step("one", &[]), step("two", &["one"])], timeout_s: 600, max_parallel: 4, ..Plan::default() }
-}
 
 pub(crate) struct World {
     pub(crate) database: TestDatabase,
@@ -76,7 +57,6 @@ impl World {
             .execute(&mut *tx)
             .await
             .unwrap();
-        let plan = plan();
         let new = NewRun {
             id,
             kind: RunKind::Resource,
@@ -84,17 +64,7 @@ impl World {
             resource_id: Some(resource),
             application_id: Some(application),
             team: team.into(),
-            provider: "p".into(),
-            provider_version: "1.0.0".into(),
-            provider_commit: None,
-            workflow: "w".into(),
-            plan_digest: plan::store(&mut tx, &plan).await.unwrap(),
-            steps: run::steps_of(&plan),
-            inputs: Some(Map::new()),
-            reason: None,
-            requested_by: "test".into(),
-            queue: "default".into(),
-            priority: 0,
+            ..seed::new_run(&mut tx, &seed::two_steps()).await.unwrap()
         };
         run::create_all(&mut tx, &[new]).await.unwrap();
         let attachment = shared::store::resource::Attachment {
@@ -112,16 +82,8 @@ impl World {
     }
 
     pub(crate) async fn worker(&self, slots: i32) -> WorkerId {
-        let id = WorkerId::new();
-        let new = NewWorker {
-            id,
-            name: "w".into(),
-            host: "h".into(),
-            version: "1".into(),
-            queues: vec!["default".into()],
-            slots,
-            posture: json!({}),
-        };
+        let new = seed::new_worker(slots);
+        let id = new.id;
         worker::register(self.pool(), &new).await.unwrap();
         id
     }
