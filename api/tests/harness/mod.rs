@@ -7,25 +7,14 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::{
     config::Config,
-    domain::{
-        ids::{RunId, WorkerId},
-        plan::{Plan, PlannedStep, Retry, StepType},
-        run::{Operation, RunKind},
-        states::Applied,
-    },
+    domain::{ids::RunId, states::Applied},
     queue::LiveLogs,
-    store::{
-        api_key, lease,
-        lease::Lease,
-        plan, promote,
-        run::{self, NewRun},
-        worker::{self, NewWorker},
-    },
+    store::{api_key, lease, lease::Lease, promote, run, worker},
 };
-use tests::database::TestDatabase;
+use tests::{database::TestDatabase, seed};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -114,40 +103,8 @@ impl Service {
     /// A pending run that belongs to no resource.
     pub(crate) async fn run(&self) -> RunId {
         let mut tx = self.database.store.begin().await.unwrap();
-        let step = |name: &str| PlannedStep {
-            name: name.into(),
-            step_type: StepType { name: "scripted".into(), ..StepType::default() },
-            config: Map::new(),
-            depends_on: vec![],
-            env: Default::default(),
-            retry: Retry::default(),
-            timeout_s: 60,
-            bundle: None,
-            secrets: vec![],
-            sensitive: vec![],
-            egress: vec![],
-        };
-        let plan = Plan { steps: vec![step("one"), step("two")], timeout_s: 600, max_parallel: 4, ..Plan::default() };
-        let id = RunId::new();
-        let new = NewRun {
-            id,
-            kind: RunKind::GoldenPath,
-            operation: Operation::Execute,
-            resource_id: None,
-            application_id: None,
-            team: "default".into(),
-            provider: "p".into(),
-            provider_version: "1.0.0".into(),
-            provider_commit: None,
-            workflow: "w".into(),
-            plan_digest: plan::store(&mut tx, &plan).await.unwrap(),
-            steps: run::steps_of(&plan),
-            inputs: Some(Map::new()),
-            reason: None,
-            requested_by: "test".into(),
-            queue: "default".into(),
-            priority: 0,
-        };
+        let new = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+        let id = new.id;
         run::create_all(&mut tx, &[new]).await.unwrap();
         tx.commit().await.unwrap();
         id
@@ -156,16 +113,8 @@ impl Service {
     /// A run that a worker drives.
     pub(crate) async fn running(&self) -> Lease {
         let id = self.run().await;
-        let worker_id = WorkerId::new();
-        let new = NewWorker {
-            id: worker_id,
-            name: "w".into(),
-            host: "h".into(),
-            version: "1".into(),
-            queues: vec!["default".into()],
-            slots: 8,
-            posture: Value::Object(Map::new()),
-        };
+        let new = seed::new_worker(8);
+        let worker_id = new.id;
         let pool = self.database.store.pool();
         worker::register(pool, &new).await.unwrap();
         let gone = std::time::Duration::from_secs(60);

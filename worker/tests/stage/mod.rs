@@ -22,13 +22,13 @@ use shared::{
         Store,
         lease::{self, Claimed},
         log::{self, Line, Selection},
-        plan, promote, resource, resource_list,
+        promote, resource, resource_list,
         run::{self, NewRun},
         run_list, step, submit,
         worker::{self as workers, NewWorker},
     },
 };
-use tests::database::TestDatabase;
+use tests::{database::TestDatabase, seed};
 use tokio_util::sync::CancellationToken;
 use worker::{
     clock::boottime,
@@ -102,15 +102,7 @@ impl Stage {
         let renderer = Renderer::start(Some(env!("CARGO_BIN_EXE_slipway-worker").into())).unwrap();
         let live = LiveLogs::connect(&config.redis).unwrap();
         let cx = Context::new(config, self.store.clone(), engine, engine_id.into(), archive, renderer, live);
-        let new = NewWorker {
-            id: cx.id,
-            name: "w".into(),
-            host: "h".into(),
-            version: "1".into(),
-            queues: vec!["default".into()],
-            slots: 100,
-            posture: json!({"engine_id": engine_id}),
-        };
+        let new = NewWorker { id: cx.id, posture: json!({"engine_id": engine_id}), ..seed::new_worker(100) };
         workers::register(self.store.pool(), &new).await.unwrap();
         let (cx, ended) = (Arc::new(cx), CancellationToken::new());
         tokio::spawn(Arc::clone(&cx.keeper).run(ended.clone()));
@@ -132,18 +124,8 @@ impl Stage {
             operation: if of.is_some() { Operation::Create } else { Operation::Execute },
             resource_id: of.map(|(_, resource)| resource),
             application_id: of.map(|(application, _)| application),
-            team: "t".into(),
-            provider: "p".into(),
-            provider_version: "1.0.0".into(),
-            provider_commit: None,
-            workflow: "w".into(),
-            plan_digest: plan::store(&mut tx, plan).await.unwrap(),
-            steps: run::steps_of(plan),
             inputs: Some(inputs.as_object().cloned().unwrap_or_default()),
-            reason: None,
-            requested_by: "test".into(),
-            queue: "default".into(),
-            priority: 0,
+            ..seed::new_run(&mut tx, plan).await.unwrap()
         };
         run::create_all(&mut tx, &[new]).await.unwrap();
         if let Some((application_id, resource_id)) = of {

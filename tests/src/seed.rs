@@ -1,0 +1,74 @@
+//! Runs and workers that a test writes to the database itself.
+
+use serde_json::{Map, json};
+use shared::{
+    domain::{
+        ids::{RunId, WorkerId},
+        plan::{Plan, PlannedStep, Retry, StepType},
+        run::{Operation, RunKind},
+    },
+    store::{
+        Connection, plan,
+        run::{NewRun, steps_of},
+        worker::NewWorker,
+    },
+};
+
+/// A plan of two steps, `two` after `one`.
+#[must_use]
+pub fn two_steps() -> Plan {
+    let step = |name: &str, depends_on: &[&str]| PlannedStep {
+        name: name.into(),
+        step_type: StepType { name: "scripted".into(), ..StepType::default() },
+        config: Map::new(),
+        depends_on: depends_on.iter().map(ToString::to_string).collect(),
+        env: Default::default(),
+        retry: Retry::default(),
+        timeout_s: 60,
+        bundle: None,
+        secrets: vec![],
+        sensitive: vec![],
+        egress: vec![],
+    };
+    Plan { steps: vec![step("one", &[]), step("two", &["one"])], timeout_s: 600, max_parallel: 4, ..Plan::default() }
+}
+
+/// A run of this plan that belongs to no resource, not written yet; the plan is.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn new_run(conn: &mut Connection, plan: &Plan) -> anyhow::Result<NewRun> {
+    Ok(NewRun {
+        id: RunId::new(),
+        kind: RunKind::GoldenPath,
+        operation: Operation::Execute,
+        resource_id: None,
+        application_id: None,
+        team: "default".into(),
+        provider: "p".into(),
+        provider_version: "1.0.0".into(),
+        provider_commit: None,
+        workflow: "w".into(),
+        plan_digest: plan::store(conn, plan).await?,
+        steps: steps_of(plan),
+        inputs: Some(Map::new()),
+        reason: None,
+        requested_by: "test".into(),
+        queue: "default".into(),
+        priority: 0,
+    })
+}
+
+/// A worker that serves `default`, not registered yet.
+#[must_use]
+pub fn new_worker(slots: i32) -> NewWorker {
+    NewWorker {
+        id: WorkerId::new(),
+        name: "w".into(),
+        host: "h".into(),
+        version: "1".into(),
+        queues: vec!["default".into()],
+        slots,
+        posture: json!({}),
+    }
+}
