@@ -159,6 +159,9 @@ CREATE TABLE run (
 );
 ALTER TABLE resource ADD FOREIGN KEY (current_run_id) REFERENCES run;
 ALTER TABLE resource ADD FOREIGN KEY (last_run_id) REFERENCES run;
+-- A run that is pruned is looked for in both: without these, each costs two scans of all resources.
+CREATE INDEX resource_by_current_run ON resource (current_run_id) WHERE current_run_id IS NOT NULL;
+CREATE INDEX resource_by_last_run ON resource (last_run_id) WHERE last_run_id IS NOT NULL;
 -- One live run a resource, whatever else goes wrong.
 CREATE UNIQUE INDEX run_one_live_per_resource ON run (resource_id)
     WHERE status IN ('pending', 'queued', 'running', 'suspended');

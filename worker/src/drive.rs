@@ -57,7 +57,7 @@ pub enum Over {
 pub async fn drive<E: Engine>(worker: Arc<Context<E>>, claimed: Claimed, sent: Duration) -> Over {
     let began = Instant::now();
     let held = Arc::new(Held::new(worker.store.clone(), claimed.lease, worker.ttl(), sent));
-    worker.keeper.add(Arc::clone(&held));
+    let keeping = worker.keeper.keep(Arc::clone(&held));
     tracing::info!(run.id = %claimed.lease.run_id, worker.id = %worker.id, fence = %claimed.lease.fence, "run claimed");
     let over = match start(&worker, &held, claimed).await {
         Ok(over) => over,
@@ -77,7 +77,7 @@ pub async fn drive<E: Engine>(worker: Arc<Context<E>>, claimed: Claimed, sent: D
             }
         }
     };
-    worker.keeper.release(&held);
+    drop(keeping);
     if over == Over::Lost {
         let (keeper, held) = (Arc::clone(&worker.keeper), Arc::clone(&held));
         tokio::spawn(async move { keeper.settle(&held).await });

@@ -33,6 +33,19 @@ pub struct Keeper<E> {
     held: Mutex<HashMap<RunId, Arc<Held>>>,
 }
 
+/// A lease that is kept as long as this lives.
+#[derive(Debug)]
+pub struct Keeping<E: Engine> {
+    keeper: Arc<Keeper<E>>,
+    held: Arc<Held>,
+}
+
+impl<E: Engine> Drop for Keeping<E> {
+    fn drop(&mut self) {
+        self.keeper.release(&self.held);
+    }
+}
+
 impl<E: Engine> Keeper<E> {
     /// A keeper without leases.
     #[must_use]
@@ -45,6 +58,14 @@ impl<E: Engine> Keeper<E> {
         if let Ok(mut all) = self.held.lock() {
             all.insert(held.lease.run_id, held);
         }
+    }
+
+    /// Keeps a lease until what it gives is dropped, by a panic too: a lease that nobody acts on must not be renewed for
+    /// ever.
+    #[must_use]
+    pub fn keep(self: &Arc<Self>, held: Arc<Held>) -> Keeping<E> {
+        self.add(Arc::clone(&held));
+        Keeping { keeper: Arc::clone(self), held }
     }
 
     /// Stops keeping a lease: its run is over, suspended, handed back or lost.
@@ -80,7 +101,7 @@ impl<E: Engine> Keeper<E> {
         }
     }
 
-    async fn renew_all(&self) {
+    async fn renew_all(self: &Arc<Self>) {
         let period = self.ttl / 3;
         let mut pause = Pause::up_to(period.min(Duration::from_secs(1)));
         loop {
@@ -104,14 +125,19 @@ impl<E: Engine> Keeper<E> {
                                 if let Some(reason) = cancel {
                                     one.cancel(reason.clone());
                                 }
-                                self.extend(&one).await;
+                                // Beside the renewals: an engine that hangs must not keep them from Postgres.
+                                let keeper = Arc::clone(self);
+                                tokio::spawn(async move { keeper.extend(&one).await });
                             }
                             // A run that ended meanwhile is missing too, and is not kept any more.
                             None if self.keeps(&one) && !one.lost.is_cancelled() => {
-                                self.end_containers(&one).await;
-                                if self.keeps(&one) {
-                                    one.refused("renewal").await;
-                                }
+                                let keeper = Arc::clone(self);
+                                tokio::spawn(async move {
+                                    keeper.end_containers(&one).await;
+                                    if keeper.keeps(&one) {
+                                        one.refused("renewal").await;
+                                    }
+                                });
                             }
                             None => {}
                         }

@@ -141,14 +141,22 @@ struct Writer {
 impl Writer {
     async fn run(mut self, mut incoming: mpsc::Receiver<Entry>) {
         while let Some(first) = incoming.recv().await {
-            if self.take(first, &mut incoming).await.is_err() {
-                return;
+            let Err(halt) = self.take(first, &mut incoming).await else { continue };
+            // Whoever closes a log next hears why: a refused line must end the run, not send it round again.
+            if let Some(halt @ Halt::Broken(_)) = halt {
+                while let Some(entry) = incoming.recv().await {
+                    if let Entry::Seal { done, .. } = entry {
+                        let _ = done.send(Err(halt));
+                        return;
+                    }
+                }
             }
+            return;
         }
     }
 
-    /// Takes an entry and what comes soon after it, and stores them.
-    async fn take(&mut self, first: Entry, incoming: &mut mpsc::Receiver<Entry>) -> Result<(), ()> {
+    /// Takes an entry and what comes soon after it, and stores them. On failure gives the reason, unless it was told.
+    async fn take(&mut self, first: Entry, incoming: &mut mpsc::Receiver<Entry>) -> Result<(), Option<Halt>> {
         let linger = tokio::time::sleep(LINGER);
         tokio::pin!(linger);
         let mut entry = Some(first);
@@ -166,12 +174,12 @@ impl Writer {
                     }
                     let broken = sealed.is_err();
                     let _ = done.send(sealed);
-                    return if broken { Err(()) } else { Ok(()) };
+                    return if broken { Err(None) } else { Ok(()) };
                 }
-                None => return self.flush().await.map_err(drop),
+                None => return self.flush().await.map_err(Some),
             }
             if self.batch.len() >= BATCH {
-                return self.flush().await.map_err(drop);
+                return self.flush().await.map_err(Some);
             }
             entry = tokio::select! {
                 biased;

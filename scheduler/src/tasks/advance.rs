@@ -21,6 +21,10 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     let mut tx = scheduler.store.begin().await?;
     let ready = advance::lock_ready(&mut tx, BATCH).await?;
     for waiting in &ready {
+        if waiting.unwanted {
+            advance::cancel(&mut tx, waiting.run_id).await?;
+            continue;
+        }
         match inputs(waiting) {
             Ok(given) => advance::release(&mut tx, waiting, &given.inputs, &given.resolved).await?,
             Err((code, message)) => advance::fail(&mut tx, waiting.run_id, code, &message).await?,

@@ -19,6 +19,8 @@ pub struct Waiting {
     pub run_id: RunId,
     /// What it does.
     pub operation: Operation,
+    /// Whether it would make what should be gone by now.
+    pub unwanted: bool,
     /// Its resource.
     pub resource_id: ResourceId,
     /// That resource's name.
@@ -40,7 +42,8 @@ pub struct Waiting {
 }
 
 /// Brings the reasons of waiting runs up to date, and locks up to `limit` of those that may go on. A create waits until
-/// what it names is active, a delete until what names it is gone.
+/// what it names is active, a delete until what names it is gone. One that makes what should be gone waits for nothing:
+/// what it names may never be there again.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -70,7 +73,8 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
     .execute(&mut *conn)
     .await?;
     let rows = sqlx::query!(
-        r#"SELECT run.id AS "run_id: RunId", run.operation AS "operation: Operation", r.id AS "resource_id: ResourceId", r.name,
+        r#"SELECT run.id AS "run_id: RunId", run.operation AS "operation: Operation",
+                  run.operation <> 'delete' AND r.desired = 'absent' AS "unwanted!", r.id AS "resource_id: ResourceId", r.name,
                   r.type AS kind, r.params, r.resolved_params, a.name AS application, 
                   coalesce(g.spec -> 'metadata', '{}') AS "metadata!", coalesce(plan.body -> 'parameters', '[]') AS "parameters!",
                   coalesce((SELECT jsonb_object_agg(u.name, other.outputs)
@@ -83,8 +87,9 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
            JOIN application a ON a.id = r.application_id
            LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
            WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
-             AND NOT EXISTS (SELECT FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
-                             WHERE run.operation <> 'delete' AND d.resource_id = r.id AND other.state NOT IN ('active', 'degraded'))
+             AND (run.operation = 'delete' OR r.desired = 'absent'
+                  OR NOT EXISTS (SELECT FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
+                                 WHERE d.resource_id = r.id AND other.state NOT IN ('active', 'degraded')))
              AND NOT EXISTS (SELECT FROM resource_dependency d JOIN resource other ON other.id = d.resource_id
                              WHERE run.operation = 'delete' AND d.depends_on_id = r.id AND other.state <> 'terminated')
            ORDER BY run.id LIMIT $1
@@ -98,6 +103,7 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
         .map(|row| Waiting {
             run_id: row.run_id,
             operation: row.operation,
+            unwanted: row.unwanted,
             resource_id: row.resource_id,
             name: row.name,
             kind: row.kind,
@@ -140,4 +146,12 @@ pub async fn release(
 /// When Postgres cannot be reached.
 pub async fn fail(conn: &mut PgConnection, run: RunId, code: &str, message: &str) -> Result<()> {
     run::finish(conn, run, &Finish::failed(code, message)).await
+}
+
+/// Ends a (locked) run that would make what should be gone, with what follows for its resource.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn cancel(conn: &mut PgConnection, run: RunId) -> Result<()> {
+    run::finish(conn, run, &Finish::cancelled("its resource should be gone", "system")).await
 }

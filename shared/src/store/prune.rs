@@ -5,7 +5,8 @@ use sqlx::PgExecutor;
 use super::Result;
 
 /// Deletes up to `limit` rows of each kind that ended more than `days` ago. Returns how many; call again while it is many.
-/// Runs that a resource still points to are kept, whatever their age.
+/// Kept, whatever their age: runs that a resource still points to, and the last one that began to make a resource that is
+/// not gone, because it says that there may be something to remove.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -13,7 +14,12 @@ pub async fn prune(executor: impl PgExecutor<'_>, days: u32, limit: i64) -> Resu
     Ok(sqlx::query_scalar!(
         r#"WITH runs AS (DELETE FROM run WHERE id IN (
                    SELECT id FROM run WHERE finished_at < now() - make_interval(days => $1)
-                     AND NOT EXISTS (SELECT FROM resource WHERE last_run_id = run.id OR current_run_id = run.id)
+                     AND NOT EXISTS (SELECT FROM resource WHERE last_run_id = run.id)
+                     AND NOT EXISTS (SELECT FROM resource WHERE current_run_id = run.id)
+                     AND NOT (run.started_at IS NOT NULL
+                              AND EXISTS (SELECT FROM resource r WHERE r.id = run.resource_id AND r.state <> 'terminated')
+                              AND NOT EXISTS (SELECT FROM run newer WHERE newer.resource_id = run.resource_id AND newer.id > run.id
+                                                                      AND newer.started_at IS NOT NULL))
                      AND NOT EXISTS (SELECT FROM run later WHERE later.retry_of = run.id)
                    ORDER BY finished_at LIMIT $2) RETURNING 1),
                 events AS (DELETE FROM event WHERE (xid, id) IN (

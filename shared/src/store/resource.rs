@@ -314,17 +314,24 @@ pub(super) async fn run_finished(
 
 /// Marks applications as deleted whose last resource this was.
 async fn finish_deletions(conn: &mut PgConnection, id: ResourceId) -> Result<()> {
-    let applications = sqlx::query_scalar!(
-        r#"WITH candidate AS (
-               SELECT id FROM application
-               WHERE id = (SELECT application_id FROM resource WHERE id = $1)
-                 AND delete_requested_at IS NOT NULL AND deleted_at IS NULL
-               FOR NO KEY UPDATE)
-           UPDATE application SET deleted_at = now(), updated_at = now() FROM candidate
-           WHERE application.id = candidate.id
-             AND NOT EXISTS (SELECT FROM resource r WHERE r.application_id = application.id AND r.state <> 'terminated' AND r.desired = 'absent')
-           RETURNING application.id AS "id: ApplicationId""#,
+    // Two statements: the second looks with a snapshot taken after the lock was had. In one, two transactions that each
+    // remove one of the last two resources would both see the other's as still there.
+    let deleting = sqlx::query_scalar!(
+        "SELECT id FROM application
+         WHERE id = (SELECT application_id FROM resource WHERE id = $1)
+           AND delete_requested_at IS NOT NULL AND deleted_at IS NULL
+         FOR NO KEY UPDATE",
         id.0
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(deleting) = deleting else { return Ok(()) };
+    let applications = sqlx::query_scalar!(
+        r#"UPDATE application SET deleted_at = now(), updated_at = now()
+           WHERE id = $1 AND deleted_at IS NULL
+             AND NOT EXISTS (SELECT FROM resource r WHERE r.application_id = application.id AND r.state <> 'terminated' AND r.desired = 'absent')
+           RETURNING id AS "id: ApplicationId""#,
+        deleting
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -68,8 +68,8 @@ impl Finish {
     }
 }
 
-/// Ends a run whose row the caller has locked and found live, with all that follows: its open steps, its resource, its
-/// events, one NOTIFY. The fence rises unless the run was the caller's own lease, so that tickets go stale.
+/// Ends a run whose row the caller has locked and found live, with all that follows: its open steps, its lock on a state,
+/// its resource, its events, one NOTIFY. The fence rises unless the run was the caller's own lease, so that tickets go stale.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -101,11 +101,13 @@ pub(super) async fn finish(conn: &mut PgConnection, id: RunId, finish: &Finish) 
     sqlx::query!(
         "WITH closed AS (
              UPDATE step SET status = CASE WHEN status = 'running' THEN 'cancelled' ELSE $2 END, finished_at = now(), not_before = NULL
-             WHERE run_id = $1 AND finished_at IS NULL RETURNING id)
+             WHERE run_id = $1 AND finished_at IS NULL RETURNING id),
+         unlocked AS (DELETE FROM state_lock WHERE resource_id = $3 AND run_id = $1)
          UPDATE attempt SET status = 'cancelled', finished_at = now()
          FROM closed WHERE attempt.step_id = closed.id AND attempt.status = 'running'",
         id.0,
         open_steps.as_str(),
+        run.resource_id.map(|id| id.0),
     )
     .execute(&mut *conn)
     .await?;
