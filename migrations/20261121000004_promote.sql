@@ -45,9 +45,12 @@ BEGIN
                                      WHERE r.queue = queue_name AND r.team = line.team AND r.status = 'pending' AND r.reason IS NULL
                                      ORDER BY r.priority DESC, r.id LIMIT free) first
                  WHERE line.team IS NOT NULL),
-        chosen AS (SELECT head.id FROM head ORDER BY head.priority DESC, head.share, head.id LIMIT free)
+        chosen AS (SELECT head.id FROM head ORDER BY head.priority DESC, head.share, head.id LIMIT free),
+        -- One that someone is cancelling is left to the next pass: it must not hold up the others.
+        locked AS (SELECT r.id FROM run r JOIN chosen ON chosen.id = r.id WHERE r.status = 'pending' AND r.reason IS NULL
+                   ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED)
         UPDATE run SET status = 'queued', queued_at = now(), ticket_sent_at = now()
-        FROM chosen WHERE run.id = chosen.id AND run.status = 'pending' AND run.reason IS NULL
+        FROM locked WHERE run.id = locked.id
         RETURNING run.id, run.fence;
     END IF;
     -- What the others wait for is the same for all of them, so it is one row, written when it changes.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use shared::{
     archive::Archive,
     config::Config,
@@ -48,6 +49,8 @@ pub struct Context<E> {
     pub containers: Semaphore,
     /// Cancelled when running work must stop and be handed back.
     pub stopping: CancellationToken,
+    /// The janitor has seen to the logs of all runs that finished before.
+    pub logs_archived_until: Mutex<DateTime<Utc>>,
     plans: Cache<Plan>,
     bundles: Cache<Bytes>,
 }
@@ -85,6 +88,7 @@ impl<E: Engine> Context<E> {
             keeper,
             containers: Semaphore::new(slots * CONTAINERS_PER_SLOT),
             stopping: CancellationToken::new(),
+            logs_archived_until: Mutex::new(DateTime::UNIX_EPOCH),
             plans: Mutex::default(),
             bundles: Mutex::default(),
             config,

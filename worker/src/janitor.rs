@@ -1,7 +1,11 @@
 //! Removes what dead workers leave behind, and only that: nothing is removed unless a Postgres that answers says that
 //! nobody wants it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use shared::{
     domain::{ids::Fence, run::RunStatus},
@@ -15,6 +19,11 @@ use crate::{context::Context, engine::Engine, log_archive};
 const PERIOD: Duration = Duration::from_secs(30);
 /// Logs archived in one pass.
 const LOGS: i64 = 50;
+/// Finished runs looked at for that in one pass.
+const LOOKS: i64 = 20_000;
+/// A run is given its end before that is committed, and its worker archives the log after that: so far back the next pass
+/// looks again.
+const OVERLAP: Duration = Duration::from_secs(600);
 
 /// Looks now and then, until `stop`.
 pub async fn run<E: Engine>(cx: Arc<Context<E>>, stop: CancellationToken) {
@@ -66,10 +75,28 @@ pub async fn pass<E: Engine>(cx: &Context<E>) -> anyhow::Result<()> {
             }
         }
     }
-    for run in log::unarchived(cx.store.pool(), LOGS).await? {
-        if let Err(error) = log_archive::archive(cx, run).await {
+    archive_logs(cx).await
+}
+
+/// Archives logs whose worker did not, oldest first, going on where the last pass of this worker ended.
+async fn archive_logs<E: Engine>(cx: &Context<E>) -> anyhow::Result<()> {
+    let since = *cx.logs_archived_until.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = log::unarchived(cx.store.pool(), since, LOOKS, LOGS).await?;
+    let mut failed = false;
+    for run in &found.runs {
+        if let Err(error) = log_archive::archive(cx, *run).await {
+            failed = true;
             tracing::warn!(run.id = %run, %error, "a log is not archived yet");
         }
+    }
+    let until = match found.until {
+        Some(until) if found.all => until - OVERLAP,
+        // Only as far as was looked: what is left of a full batch is found by the next pass.
+        Some(until) if i64::try_from(found.runs.len())? < LOGS => until,
+        _ => return Ok(()),
+    };
+    if !failed && until > since {
+        *cx.logs_archived_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
     Ok(())
 }

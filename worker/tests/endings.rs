@@ -17,7 +17,7 @@ use shared::{
         run::{Operation, RunKind, RunStatus, WaitReason},
     },
     store::{
-        advance, application, lease, prune,
+        advance, application, lease, log, prune,
         resource::{self, Attachment},
         resource_list,
         run::{self, Finish, NewRun},
@@ -26,7 +26,7 @@ use shared::{
 };
 use stage::{Stage, plan, scripted};
 use tests::seed;
-use worker::held::Held;
+use worker::{held::Held, janitor};
 
 /// Long enough for a statement that was sent to come to the lock it waits for.
 const A_MOMENT: Duration = Duration::from_millis(300);
@@ -188,6 +188,23 @@ async fn the_lease_of_a_run_whose_driver_broke_is_not_renewed() {
     });
     assert!(broke.await.is_err());
     assert_eq!(crew.cx.keeper.count(), 0);
+}
+
+#[tokio::test]
+async fn the_janitor_archives_a_log_that_the_runs_own_worker_left_behind() {
+    let stage = Stage::new().await;
+    let crew = stage.crew().await;
+    let step = |line: &str| plan(vec![scripted("one", &[], json!({"lines": [line]}))]);
+    // Driving alone archives nothing: that is the process's part, which died here.
+    for line in ["first", "second"] {
+        let run = stage.run(&step(line), json!({})).await;
+        stage.drive(&crew, run).await;
+        assert!(!stage.log(run).await.is_empty());
+        assert_eq!(log::archived(stage.store.pool(), run).await.unwrap(), None);
+        janitor::pass(&crew.cx).await.unwrap();
+        let archived = log::archived(stage.store.pool(), run).await.unwrap().expect("the log is archived");
+        assert_eq!(archived.lines, i64::try_from(stage.log(run).await.len()).unwrap());
+    }
 }
 
 fn attachment(application_id: ApplicationId, resource_id: ResourceId, run_id: RunId) -> Attachment {

@@ -127,20 +127,44 @@ pub async fn archived(executor: impl PgExecutor<'_>, run: RunId) -> Result<Optio
         .await?)
 }
 
-/// Finished runs whose log is not archived yet, the longest finished first.
+/// What was found by one look for logs that are not archived yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unarchived {
+    /// Finished runs with such a log, the longest finished first.
+    pub runs: Vec<RunId>,
+    /// When the last of the runs that were looked at finished; none when there was none.
+    pub until: Option<DateTime<Utc>>,
+    /// Whether all runs that finished since were looked at.
+    pub all: bool,
+}
+
+/// Looks at up to `looks` runs that finished at `since` or later, and gives those whose log is not archived yet, at most
+/// `limit`. A look from the beginning each time would cost more the more runs there are.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn unarchived(executor: impl PgExecutor<'_>, limit: i64) -> Result<Vec<RunId>> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT id AS "id: RunId" FROM run
-           WHERE finished_at IS NOT NULL AND EXISTS (SELECT FROM log_line l WHERE l.run_id = run.id)
-             AND NOT EXISTS (SELECT FROM log_archive a WHERE a.run_id = run.id)
-           ORDER BY finished_at LIMIT $1"#,
-        limit
+pub async fn unarchived(
+    executor: impl PgExecutor<'_>,
+    since: DateTime<Utc>,
+    looks: i64,
+    limit: i64,
+) -> Result<Unarchived> {
+    let row = sqlx::query!(
+        r#"WITH looked AS MATERIALIZED (SELECT id, finished_at FROM run WHERE finished_at >= $1 ORDER BY finished_at LIMIT $2),
+                open AS (SELECT id, finished_at FROM looked
+                         WHERE EXISTS (SELECT FROM log_line l WHERE l.run_id = looked.id)
+                           AND NOT EXISTS (SELECT FROM log_archive a WHERE a.run_id = looked.id)
+                         ORDER BY finished_at LIMIT $3)
+           SELECT coalesce((SELECT array_agg(id ORDER BY finished_at) FROM open), '{}') AS "runs!: Vec<RunId>",
+                  (SELECT max(finished_at) FROM looked) AS until,
+                  (SELECT count(*) FROM looked) < $2 AND (SELECT count(*) FROM open) < $3 AS "all!""#,
+        since,
+        looks,
+        limit,
     )
-    .fetch_all(executor)
-    .await?)
+    .fetch_one(executor)
+    .await?;
+    Ok(Unarchived { runs: row.runs, until: row.until, all: row.all })
 }
 
 /// Records that a run's whole log is in the archive. Recording it twice changes nothing.

@@ -127,7 +127,7 @@ pub async fn rescue(conn: &mut PgConnection, ttl: Duration, max_losses: u16, lim
 }
 
 /// Closes the logs of attempts that nobody will write to again, each with a gap record at its end.
-async fn seal_lost_attempts(conn: &mut PgConnection, id: RunId) -> Result<()> {
+pub(super) async fn seal_lost_attempts(conn: &mut PgConnection, id: RunId) -> Result<()> {
     sqlx::query!(
         "WITH last AS (SELECT coalesce(max(cursor), 0) AS cursor FROM log_line WHERE run_id = $1),
          open AS (SELECT step.name, attempt.number, row_number() OVER (ORDER BY step.position) AS place,

@@ -18,7 +18,7 @@ pub use state::{StateVersion, latest_state, lock_state, mark_state_uncertain, st
 pub use step::{StepOutcome, step_finished, step_started};
 
 use super::{
-    Result, Store,
+    Result, Store, rescue,
     run::{self, Finish},
 };
 use crate::domain::{
@@ -247,6 +247,10 @@ pub async fn suspend(
 /// When Postgres cannot be reached.
 pub async fn hand_back(store: &Store, lease: Lease) -> Result<Applied> {
     let mut tx = store.begin().await?;
+    if lock(&mut *tx, lease).await? == Applied::Stale {
+        return Ok(Applied::Stale);
+    }
+    rescue::seal_lost_attempts(&mut tx, lease.run_id).await?;
     let row = sqlx::query_scalar!(
         "WITH back AS (
              UPDATE run SET status = 'queued', fence = fence + 1, lease_worker_id = NULL, lease_until = NULL,
