@@ -48,8 +48,22 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
             .add(Figure::new(format!("{what} submitted to step started, p50"), half, "ms").goal(goal, half < GOAL_MS));
         report.add(Figure::new(format!("{what} submitted to step started, p99"), percentile(values, 0.99), "ms"));
     }
+    for (name, phase) in PHASES {
+        let sql = format!(
+            "SELECT (1000 * percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM {phase})))::float8 FROM run r WHERE kind = 'golden_path'"
+        );
+        let half: f64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&stack.pool).await?;
+        report.add(Figure::new(format!("  golden path, {name}, p50"), half, "ms"));
+    }
     stack.finish().await
 }
+
+/// The way of a run, as its row tells it.
+const PHASES: [(&str, &str); 3] = [
+    ("accepted to queued", "queued_at - created_at"),
+    ("queued to claimed", "started_at - queued_at"),
+    ("claimed to step started", "(SELECT min(a.started_at) FROM attempt a WHERE a.run_id = r.id) - started_at"),
+];
 
 /// When the first attempt began, by Postgres, whose clock is this machine's.
 async fn started(stack: &Stack, sql: &'static str, of: &str) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use shared::{config, store::Store};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 
-/// A migrated database of its own.
+/// A database of its own.
 #[derive(Debug)]
 pub struct TestDatabase {
     /// As the program under test uses it.
@@ -23,6 +23,16 @@ impl TestDatabase {
     /// # Errors
     /// When no server answers there.
     pub async fn create() -> anyhow::Result<Self> {
+        let database = Self::create_empty().await?;
+        database.store.migrate().await?;
+        Ok(database)
+    }
+
+    /// Makes it without a schema: for a program that brings its own.
+    ///
+    /// # Errors
+    /// When no server answers there.
+    pub async fn create_empty() -> anyhow::Result<Self> {
         let admin_url = std::env::var("TEST_DATABASE_URL")
             .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5599/postgres".to_owned());
         let name = format!("slipway_test_{}", uuid::Uuid::now_v7().simple());
@@ -35,7 +45,6 @@ impl TestDatabase {
         let url = format!("{server}/{name}");
         let config = config::Database { url: url.clone(), ..config::Database::default() };
         let store = Store::connect(&config, "slipway-test")?;
-        store.migrate().await?;
         let pool = PgPool::connect_lazy(&url)?;
         Ok(Self { store, pool, url, admin_url, name })
     }

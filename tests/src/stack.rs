@@ -117,7 +117,7 @@ impl Stack {
         let server = if options.private_postgres {
             Server::Private(PrivatePostgres::start(&[]).await?)
         } else {
-            Server::Shared(TestDatabase::create().await?)
+            Server::Shared(TestDatabase::create_empty().await?)
         };
         let redis = if options.private_redis { Some(PrivateRedis::start().await?) } else { None };
         let tenants =
@@ -140,17 +140,23 @@ impl Stack {
         let file = folder.path().join("config.yaml");
         std::fs::write(&file, serde_json::to_string_pretty(&config)?)?;
 
-        let store = Store::connect(&config.database, "slipway-test")?;
-        store.migrate().await?;
-        let pool = PgPool::connect(&config.database.url).await?;
-        let (_, key) = api_key::create(&pool, "test", api_key::Role::Admin).await?;
-        let client = Client::new(&format!("http://{}", config.api.listen), &key)?;
-
         let recipe = |program: &str, number: usize| recipe(&programs, folder.path(), &file, program, number);
         let start = |program: &str, count: usize| {
             (0..count).map(|number| Process::start(recipe(program, number))).collect::<anyhow::Result<Vec<_>>>()
         };
-        let api = Process::start(recipe("slipway-api", 0))?;
+        let mut api = Process::start(recipe("slipway-api", 0))?;
+        let address = format!("http://{}", config.api.listen);
+        let open = Client::new(&address, "none yet")?;
+        // It brings the schema along; the others rely on it.
+        wait::until("the api is ready", Duration::from_secs(60), async || {
+            api.check()?;
+            Ok(open.get("/readyz").await.ok().map(drop))
+        })
+        .await?;
+        let store = Store::connect(&config.database, "slipway-test")?;
+        let pool = PgPool::connect(&config.database.url).await?;
+        let (_, key) = api_key::create(&pool, "test", api_key::Role::Admin).await?;
+        let client = Client::new(&address, &key)?;
         let schedulers = start("slipway-scheduler", options.schedulers)?;
         let workers = start("slipway-worker", options.workers)?;
         let mut stack = Self {
@@ -290,20 +296,17 @@ impl Stack {
     }
 
     async fn ready(&mut self, workers: usize) -> anyhow::Result<()> {
-        let (client, pool) = (self.client.clone(), self.pool.clone());
-        let processes: Vec<&mut Process> =
-            self.workers.iter_mut().chain(&mut self.schedulers).chain([&mut self.api]).collect();
-        let mut processes = processes;
+        let pool = self.pool.clone();
+        let (started, schedulers) = (&mut self.workers, &mut self.schedulers);
         wait::until("the stack is ready", Duration::from_secs(60), async || {
-            for process in &mut processes {
+            for process in started.iter_mut().chain(schedulers.iter_mut()) {
                 process.check()?;
             }
-            let api = client.get("/readyz").await.is_ok();
             let known: i64 =
                 sqlx::query_scalar("SELECT count(*) FROM worker WHERE state = 'active'").fetch_one(&pool).await?;
             let providers: i64 =
                 sqlx::query_scalar("SELECT count(*) FROM provider WHERE current").fetch_one(&pool).await?;
-            Ok((api && providers > 0 && usize::try_from(known)? >= workers).then_some(()))
+            Ok((providers > 0 && usize::try_from(known)? >= workers).then_some(()))
         })
         .await
     }
