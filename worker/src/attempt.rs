@@ -200,6 +200,14 @@ async fn work<E: Engine>(
     log: &mut crate::logs::AttemptLog,
     started: &mut Option<String>,
 ) -> Result<Came, Halt> {
+    // Called off while it waits for its turn, it goes on and is stopped like any other.
+    let _turn = tokio::select! {
+        turn = scope.worker.containers.acquire() => turn.ok(),
+        () = scope.held.lost.cancelled() => None,
+        () = scope.held.cancelled.cancelled() => None,
+        () = scope.stop.cancelled() => None,
+        () = tokio::time::sleep_until(scope.deadline) => None,
+    };
     let mut kept = None;
     let mut state_file = None;
     if let (Some(state), Some(resource)) = (&one.step.step_type.state, scope.claimed.resource_id) {
