@@ -103,9 +103,13 @@ fn validate(printer: Printer, folders: &[PathBuf], config: Option<&Path>) -> any
                 for workflow in &record.workflows {
                     if let Some(reason) = &workflow.unavailable {
                         output::say!(
-                            "  {} needs a setting{}: {}",
+                            "  {} cannot run {}: {}",
                             clean(&workflow.name),
-                            if config.is_some() { " that is missing" } else { " of the instance (--config)" },
+                            if config.is_some() {
+                                "with these settings and only the providers in this folder"
+                            } else {
+                                "without an instance's settings (--config) or providers beside it"
+                            },
                             clean(reason)
                         );
                     }

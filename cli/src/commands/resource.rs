@@ -85,12 +85,20 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
     }
 }
 
+/// Whether a text has the shape of an id, so that the server can be asked for it.
+pub(crate) fn is_id(text: &str) -> bool {
+    (32..=36).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 /// The id that `APP/NAME` or an id means.
 ///
 /// # Errors
-/// When the application has no such resource; the message names those it has.
+/// When it is neither, or the application has no such resource; the message names those it has.
 pub(crate) async fn id_of(client: &Client, given: &str) -> anyhow::Result<String> {
-    let Some((application, name)) = given.split_once('/') else { return Ok(given.to_owned()) };
+    let Some((application, name)) = given.split_once('/') else {
+        anyhow::ensure!(is_id(given), "'{given}' is neither a resource's id nor APP/NAME: see `slipway resource list`");
+        return Ok(given.to_owned());
+    };
     let value = client.get(&format!("/api/specs/{}", segment(application)), &[]).await?;
     let application: views::Application = views::read(&value)?;
     if let Some(found) = application.items.iter().find(|it| it.name == name) {

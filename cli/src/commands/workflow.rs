@@ -182,6 +182,10 @@ pub(crate) fn path_of(id: &str) -> String {
 /// When there is no such resource, or it never had a run.
 pub(crate) async fn id_of(client: &Client, given: &str) -> anyhow::Result<String> {
     if !given.contains('/') {
+        anyhow::ensure!(
+            super::resource::is_id(given),
+            "'{given}' is neither a run's id nor APP/RESOURCE: see `slipway workflow list`"
+        );
         return Ok(given.to_owned());
     }
     let id = super::resource::id_of(client, given).await?;
@@ -301,6 +305,13 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_has_the_shape_of_an_id_is_asked_for() {
+        let is_id = crate::commands::resource::is_id;
+        assert!(is_id("0198c7a2-70d9-7494-8221-6f4cc9e19904") && is_id("0198c7a270d9749482216f4cc9e19904"));
+        assert!(!is_id("shop") && !is_id("") && !is_id("0198c7a2-70d9-7494-8221-6f4cc9e1990x"));
+    }
 
     #[test]
     fn inputs_keep_the_type_that_they_are_written_with() {
