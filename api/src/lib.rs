@@ -13,6 +13,7 @@ mod openapi;
 mod outputs;
 mod page;
 mod providers;
+mod query_names;
 mod queues;
 mod request;
 mod resources;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::error::Problem;
 
-const DEFAULT_LIMIT: u16 = 50;
-const MAX_LIMIT: u16 = 500;
+const DEFAULT_LIMIT: u64 = 50;
+const MAX_LIMIT: u64 = 500;
 
 /// Where a page begins and how long it is.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -19,7 +19,7 @@ pub(crate) struct Paging {
     pub cursor: Option<String>,
     /// Items a page has at most, 1 to 500.
     #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<u16>,
+    pub limit: Option<u64>,
 }
 
 impl Paging {
@@ -37,7 +37,7 @@ impl Paging {
 
     fn length(&self) -> Result<usize, Problem> {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {
-            limit @ 1..=MAX_LIMIT => Ok(limit.into()),
+            limit @ 1..=MAX_LIMIT => Ok(usize::try_from(limit).unwrap_or(usize::MAX)),
             _ => Err(Problem::bad_request(format!("limit: from 1 to {MAX_LIMIT}"))),
         }
     }

@@ -15,7 +15,7 @@ use utoipa_axum::{
 };
 
 use crate::{
-    auth, error::Problem, execute, health, logs, openapi, providers, queues, request, resources, specs,
+    auth, error::Problem, execute, health, logs, openapi, providers, query_names, queues, request, resources, specs,
     state::AppState, terraform_state, workers, workflows,
 };
 
@@ -54,7 +54,9 @@ pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
     openapi::complete(&mut description);
 
     let document = openapi::Document::of(&description);
+    let names = query_names::QueryNames::of(&description);
     let router = keyed
+        .route_layer(from_fn_with_state(names, query_names::refuse_unknown))
         // The page holds nothing but itself: a browser opens it without a key, and it asks for one to read the document.
         .route_layer(from_fn_with_state(app.clone(), auth::require_key))
         .merge(open)

@@ -139,3 +139,19 @@ async fn a_run_is_cancelled_once_and_retried_as_a_new_run() {
     assert_eq!(service.get(&format!("/api/workflows/{new}")).await.json()["retry_of"], id.to_string());
     service.post(&format!("/api/workflows/{new}/retry"), "").await.problem(409, "not-retryable");
 }
+
+#[tokio::test]
+async fn a_filter_that_a_route_does_not_have_is_refused_with_the_nearest_one() {
+    let service = Service::start().await;
+    for (uri, hint) in [
+        ("/api/workflows?statu=failed", "status"),
+        ("/api/resources?label=a", "labels"),
+        ("/api/specs?bogus=1", "limit"),
+    ] {
+        let answer = service.get(uri).await;
+        assert_eq!(answer.status, 400, "{uri}");
+        assert!(answer.json()["detail"].as_str().unwrap().contains(hint), "{uri}: {}", answer.text());
+    }
+    let answer = service.get("/api/workflows?limit=100000").await;
+    assert!(answer.text().contains("from 1 to 500"), "{}", answer.text());
+}

@@ -102,25 +102,31 @@ pub fn lookup<'a>(value: &'a Value, keys: &[String]) -> Option<&'a Value> {
 /// A placeholder that is not well-formed, names an unknown resource, or is part of a circle; the message of a circle
 /// prints it: `a -> b -> a`.
 pub fn dependencies(score: &Score) -> Result<BTreeMap<String, BTreeSet<String>>, Problem> {
-    let mut edges = BTreeMap::new();
+    let (edges, problems) = edges(score);
+    problems.into_iter().next().map_or(Ok(edges), Err)
+}
+
+/// What names what, and all that is wrong with the names.
+fn edges(score: &Score) -> (BTreeMap<String, BTreeSet<String>>, Vec<Problem>) {
+    let (mut edges, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, resource) in &score.resources {
         let path = pointer(&pointer("/resources", name), "params");
         let mut needs = BTreeSet::new();
-        each(&Value::Object(resource.params.clone()), &path, &mut |path, reference| {
+        problems.extend(each(&Value::Object(resource.params.clone()), &path, &mut |path, reference| {
             check_one(score, path, reference)?;
             if let Reference::Resource { name, .. } = reference {
                 needs.insert(name.clone());
             }
             Ok(())
-        })?;
+        }));
         edges.insert(name.clone(), needs);
     }
     if let Some(circle) = graph::find_cycle(&edges) {
         let path = pointer(&pointer("/resources", &circle[0]), "params");
         let message = format!("resources need each other in a circle: {}", circle.join(" -> "));
-        return Err(Problem::new(code::CYCLE, message).at(path));
+        problems.push(Problem::new(code::CYCLE, message).at(path));
     }
-    Ok(edges)
+    (edges, problems)
 }
 
 /// All that is wrong with the placeholders of a workload, those of its containers too.
@@ -128,9 +134,7 @@ pub fn dependencies(score: &Score) -> Result<BTreeMap<String, BTreeSet<String>>,
 pub fn check(score: &Score) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut look = |value: &Value, path: &str| {
-        if let Err(problem) = each(value, path, &mut |path, reference| check_one(score, path, reference)) {
-            problems.push(problem);
-        }
+        problems.extend(each(value, path, &mut |path, reference| check_one(score, path, reference)));
     };
     for (name, container) in &score.containers {
         let base = pointer("/containers", name);
@@ -151,9 +155,7 @@ pub fn check(score: &Score) -> Vec<Problem> {
             }
         }
     }
-    if let Err(problem) = dependencies(score) {
-        problems.push(problem);
-    }
+    problems.extend(edges(score).1);
     problems
 }
 
@@ -182,19 +184,26 @@ pub fn metadata(score: &Score, keys: &[String]) -> Option<Value> {
     lookup(&metadata, keys).cloned()
 }
 
-fn each(
-    value: &Value,
-    path: &str,
-    take: &mut dyn FnMut(&str, &Reference) -> Result<(), Problem>,
-) -> Result<(), Problem> {
-    visit(value, path, &mut |path, text| {
-        for part in split(text).map_err(|problem| problem.at(path))? {
-            if let Part::Named(reference) = part {
-                take(path, &reference)?;
+/// Hands every placeholder to `take`, with its path; gives back all that is wrong.
+fn each(value: &Value, path: &str, take: &mut dyn FnMut(&str, &Reference) -> Result<(), Problem>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let seen = visit(value, path, &mut |path, text| {
+        match split(text) {
+            Ok(parts) => {
+                for part in parts {
+                    if let Part::Named(reference) = part
+                        && let Err(problem) = take(path, &reference)
+                    {
+                        problems.push(problem);
+                    }
+                }
             }
+            Err(problem) => problems.push(problem.at(path)),
         }
         Ok(())
-    })
+    });
+    problems.extend(seen.err());
+    problems
 }
 
 fn visit(value: &Value, path: &str, take: &mut dyn FnMut(&str, &str) -> Result<(), Problem>) -> Result<(), Problem> {

@@ -18,7 +18,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// Mappings and sequences inside each other.
 pub const MAX_DEPTH: usize = 64;
 /// Keys and values in all, those that aliases repeat counted each time.
-pub const MAX_NODES: usize = 20_000;
+pub const MAX_NODES: usize = 10_000;
 /// Aliases in all.
 pub const MAX_ALIASES: usize = 64;
 /// Bytes of text that aliases may repeat.
@@ -79,6 +79,17 @@ impl Positions {
     }
 }
 
+/// Neither YAML nor Postgres has a zero byte in a text.
+fn refuse_zero_bytes(text: &str) -> Result<(), Vec<Problem>> {
+    let Some(at) = text.find('\0') else { return Ok(()) };
+    let before = &text[..at];
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    let line = count(before.matches('\n').count()).saturating_add(1);
+    let column = count(before.rsplit('\n').next().unwrap_or_default().chars().count()).saturating_add(1);
+    let problem = Problem::new(code::SYNTAX, "a zero byte; text cannot hold one".to_owned());
+    Err(vec![problem.placed(Some(Position { line, column }))])
+}
+
 /// Reads one YAML or JSON document.
 ///
 /// # Errors
@@ -89,6 +100,7 @@ pub fn parse(text: &str) -> Result<(Value, Positions), Vec<Problem>> {
     if text.len() > MAX_BYTES {
         return Err(vec![Problem::new(code::LIMIT, format!("the text is larger than {MAX_BYTES} bytes"))]);
     }
+    refuse_zero_bytes(text)?;
     refuse_flow_work(text)?;
     let joined;
     let text = if text.trim_start().starts_with(['{', '[']) && text.contains("\\u") {

@@ -137,3 +137,11 @@ proptest! {
         prop_assert_eq!(listed, resolved);
     }
 }
+
+#[test]
+fn every_bad_placeholder_is_told_not_only_the_first() {
+    let text = "apiVersion: score.dev/v1b1\nmetadata: {name: shop}\ncontainers: {main: {image: x}}\nresources:\n  aa:\n    \
+                type: t1\n    params: {x: '${resources.zz.host}', y: '${foo.bar}', z: '${resources.aa'}\n";
+    let problems = score::parse(text, score::Mode::Strict).unwrap_err();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+}

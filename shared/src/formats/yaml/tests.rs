@@ -92,7 +92,7 @@ fn aliases_repeat_values_within_bounds() {
         let inner = vec![format!("*a{}", level - 1); 9].join(",");
         bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
     }
-    insta::assert_snapshot!(refusal(&bomb), @"5:14: more than 20000 values (at /a4/1)");
+    insta::assert_snapshot!(refusal(&bomb), @"5:10: more than 10000 values (at /a4/0)");
     let many = format!("- &a x\n{}", "- *a\n".repeat(100));
     assert_eq!(refusal(&many), "66:3: more than 64 aliases (at /65)");
     let long = format!("- &a '{}'\n{}", "x".repeat(200_000), "- *a\n".repeat(60));
@@ -123,7 +123,7 @@ fn depth_is_bounded_in_every_style() {
 fn size_is_bounded() {
     assert!(refusal(&"x".repeat(MAX_BYTES + 1)).contains("larger than"));
     let keys: String = (0..90_000).map(|key| format!("k{key}: 1\n")).collect();
-    assert_eq!(refusal(&keys), "10000:8: more than 20000 values (at /k9999)");
+    assert_eq!(refusal(&keys), "5000:8: more than 10000 values (at /k4999)");
     let line = format!("a: {}", "x".repeat(MAX_BYTES - 3));
     assert_eq!(parse(&line).unwrap().0["a"].as_str().unwrap().len(), MAX_BYTES - 3);
     let duplicates = "a: 1\n".repeat(9_000);
@@ -172,4 +172,10 @@ fn json_value() -> impl Strategy<Value = Value> {
                 .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
+}
+
+#[test]
+fn a_zero_byte_is_refused_with_its_place() {
+    let problems = parse("a: 1\nb: \"x\0y\"\n").unwrap_err();
+    assert_eq!((problems[0].line, problems[0].column), (Some(2), Some(6)));
 }
