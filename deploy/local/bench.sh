@@ -25,4 +25,4 @@ stage "building"
 cargo build --release --locked --workspace --bins
 cargo build --release --locked --package tests --benches
 stage "measuring"
-cargo bench --locked --package tests --bench slipway -- "$@"
+cargo bench --profile release --locked --package tests --bench slipway -- "$@"
