@@ -162,9 +162,7 @@ async fn handing_back_counts_neither_as_an_attempt_nor_as_a_loss() {
     let one = world.step(run, "one").await;
     assert!(lease::step_started(world.pool(), lease, one.id, 1, "image").await.unwrap().is_applied());
     assert!(lease::hand_back(&world.database.store, lease).await.unwrap().is_applied());
-    let mut tx = world.database.store.begin().await.unwrap();
-    let due = rescue::due_tickets(&mut tx, Duration::from_secs(3600), 10).await.unwrap();
-    tx.commit().await.unwrap();
+    let due = rescue::due_tickets(world.pool(), Duration::from_secs(3600), 10).await.unwrap();
     assert_eq!(due.len(), 1, "its ticket is due at once");
     let Applied::Applied(claimed) = world.claim(run, due[0].fence, lease.worker_id).await else { panic!("stale") };
     assert_eq!(claimed.losses, 0);
@@ -177,9 +175,7 @@ async fn a_ticket_sent_again_is_the_same_ticket() {
     let run = world.run().await;
     let worker = world.worker(1).await;
     let first = world.promote().await;
-    let mut tx = world.database.store.begin().await.unwrap();
-    let again = rescue::due_tickets(&mut tx, Duration::ZERO, 10).await.unwrap();
-    tx.commit().await.unwrap();
+    let again = rescue::due_tickets(world.pool(), Duration::ZERO, 10).await.unwrap();
     assert_eq!((again[0].run_id, again[0].fence), first[0]);
     assert!(world.claim(run, first[0].1, worker).await.is_applied(), "the ticket that waited is still good");
 }
@@ -313,9 +309,7 @@ async fn a_suspended_run_holds_no_lease_and_resumes_by_way_of_pending() {
     assert!(lease::suspend(world.pool(), lease, reason, "later", Some(0.0)).await.unwrap().is_applied());
     assert_eq!(world.status(run).await, "suspended");
     assert_eq!(lease::seal_log(world.pool(), lease, "one", 1, 0, 0).await.unwrap(), Applied::Stale);
-    let mut tx = world.database.store.begin().await.unwrap();
-    assert_eq!(rescue::resume(&mut tx, 10).await.unwrap(), 1);
-    tx.commit().await.unwrap();
+    assert_eq!(rescue::resume(world.pool(), 10).await.unwrap(), 1);
     assert_eq!(world.status(run).await, "pending");
     assert_eq!(world.promote().await.len(), 1);
 }

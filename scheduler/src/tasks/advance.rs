@@ -14,10 +14,7 @@ use shared::{
 use super::{BATCH, Pass, Scheduler};
 
 pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
-    let mut tx = scheduler.store.begin().await?;
-    let resumed = rescue::resume(&mut tx, BATCH).await?;
-    tx.commit().await.map_err(StoreError::from)?;
-
+    let resumed = rescue::resume(scheduler.store.pool(), BATCH).await?;
     let mut tx = scheduler.store.begin().await?;
     let ready = advance::lock_ready(&mut tx, BATCH).await?;
     for waiting in &ready {

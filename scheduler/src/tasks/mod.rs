@@ -43,7 +43,7 @@ impl Pass {
     }
 }
 
-/// The tasks. Order is that of a run's life, so that one pass over them takes a submission all the way to a ticket.
+/// The tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Resolve,
@@ -56,8 +56,9 @@ pub(crate) enum Task {
 }
 
 impl Task {
-    /// Those that a NOTIFY wakes, and the timer behind it.
-    pub(crate) const WOKEN: [Self; 4] = [Self::Resolve, Self::Advance, Self::Promote, Self::Requeue];
+    /// Those that a NOTIFY wakes, and the timer behind it. A submission goes all the way to a ticket in one pass; what
+    /// `advance` lets go on is promoted in the pass that follows at once.
+    pub(crate) const WOKEN: [Self; 4] = [Self::Resolve, Self::Promote, Self::Advance, Self::Requeue];
     /// Those that wait for time to pass.
     pub(crate) const TIMED: [Self; 3] = [Self::Rescue, Self::TimeOut, Self::Prune];
 

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use shared::store::{StoreError, rescue};
+use shared::store::rescue;
 
 use super::{BATCH, Pass, Scheduler};
 
 pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     let after = Duration::from_secs(scheduler.config.scheduler.requeue_after_s.into());
-    let mut tx = scheduler.store.begin().await?;
-    let due = rescue::due_tickets(&mut tx, after, BATCH).await?;
-    tx.commit().await.map_err(StoreError::from)?;
+    let due = rescue::due_tickets(scheduler.store.pool(), after, BATCH).await?;
     scheduler.send(&due).await;
     Ok(Pass::of(due.len()))
 }

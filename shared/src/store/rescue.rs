@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::{
     Result,
     event::{self, NewEvent},
-    notify,
     run::{self, Finish},
 };
 use crate::domain::{
@@ -33,7 +32,7 @@ pub struct DueTicket {
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn due_tickets(conn: &mut PgConnection, after: Duration, limit: i64) -> Result<Vec<DueTicket>> {
+pub async fn due_tickets(executor: impl PgExecutor<'_>, after: Duration, limit: i64) -> Result<Vec<DueTicket>> {
     Ok(sqlx::query_as!(
         DueTicket,
         r#"WITH due AS (SELECT id FROM run WHERE status = 'queued'
@@ -44,7 +43,7 @@ pub async fn due_tickets(conn: &mut PgConnection, after: Duration, limit: i64) -
         after.as_secs_f64(),
         limit,
     )
-    .fetch_all(conn)
+    .fetch_all(executor)
     .await?)
 }
 
@@ -170,11 +169,11 @@ pub async fn end_overdue(conn: &mut PgConnection, limit: i64) -> Result<usize> {
     Ok(overdue.len())
 }
 
-/// Lets suspended runs go on whose wait is over. Returns how many.
+/// Lets suspended runs go on whose wait is over. Returns how many; they are ready to be promoted.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn resume(conn: &mut PgConnection, limit: i64) -> Result<u64> {
+pub async fn resume(executor: impl PgExecutor<'_>, limit: i64) -> Result<u64> {
     let done = sqlx::query!(
         "WITH due AS (SELECT id FROM run WHERE status = 'suspended' AND suspended_until <= now()
                       ORDER BY suspended_until LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
@@ -182,10 +181,7 @@ pub async fn resume(conn: &mut PgConnection, limit: i64) -> Result<u64> {
          FROM due WHERE run.id = due.id",
         limit
     )
-    .execute(&mut *conn)
+    .execute(executor)
     .await?;
-    if done.rows_affected() > 0 {
-        notify(conn).await?;
-    }
     Ok(done.rows_affected())
 }
