@@ -11,7 +11,8 @@ use crate::config::{Log, LogFormat};
 pub fn init(log: &Log) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&log.filter));
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second call finds a subscriber in place: the first one stays, as `slipway dev` wants it.
     let _ = match log.format {
         LogFormat::Json => registry.with(layer.json()).try_init(),

@@ -9,7 +9,8 @@ fn main() -> anyhow::Result<()> {
     worker::render::run_child_if_asked();
     let config = Config::load(None)?;
     telemetry::init(&config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime did not start")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime did not start")?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
         stop_on_signals(&shutdown)?;

@@ -1,5 +1,7 @@
 //! Rendering in the real child process.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use serde_json::{Map, Value, json};
 use worker::render::{RenderError, RenderRequest, RenderResponse, Renderer};
 
