@@ -21,7 +21,8 @@ if timeout 10 docker version > /dev/null 2>&1; then
     docker volume ls --quiet --filter "$filter" | xargs --no-run-if-empty docker volume rm --force > /dev/null
     docker network ls --quiet --filter "$filter" | xargs --no-run-if-empty docker network rm > /dev/null
   fi
-  docker images --quiet --filter label=dev.slipway.image | sort -u | xargs --no-run-if-empty docker rmi --force > /dev/null
+  docker images --all --quiet --filter label=dev.slipway.image | sort -u |
+    xargs --no-run-if-empty docker rmi --force > /dev/null 2>&1 || note "images that others are built on stay"
 fi
 "$root/deploy/local/engine.sh" stop
 "$root/deploy/local/test-services.sh" stop "$state/test"

@@ -3,11 +3,9 @@
 set -euo pipefail
 # shellcheck source=deploy/local/say.sh
 source "$(dirname "$0")/say.sh"
-pid_file=$state/dev.pid
+# shellcheck source=deploy/local/running.sh
+source "$root/deploy/local/running.sh"
 
-runs() {
-  [[ -s $pid_file ]] && tr '\0' ' ' < "/proc/$(< "$pid_file")/cmdline" 2> /dev/null | grep -q 'slipway dev '
-}
 if ! runs; then
   rm -f "$pid_file"
   note "Slipway is not running"

@@ -8,12 +8,8 @@ cd "$root"
 mkdir -p "$state"
 chmod 0700 "$state"
 slipway=$root/target/debug/slipway
-pid_file=$state/dev.pid
-
-# Whether the pid in the file is still ours, and not another process with its number.
-runs() {
-  [[ -s $pid_file ]] && tr '\0' ' ' < "/proc/$(< "$pid_file")/cmdline" 2> /dev/null | grep -q 'slipway dev '
-}
+# shellcheck source=deploy/local/running.sh
+source "$root/deploy/local/running.sh"
 
 start() {
   if runs && [[ -s $state/env && ! $slipway -nt $pid_file && -z $(find "$root/providers" -newer "$pid_file" -print -quit) ]]; then
