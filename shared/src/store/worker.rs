@@ -104,23 +104,6 @@ pub async fn retire_silent(executor: impl PgExecutor<'_>, after: Duration) -> Re
     Ok(done.rows_affected())
 }
 
-/// Of the runs given, those that have no live lease on them: whatever an engine still holds for them is nobody's.
-///
-/// # Errors
-/// When Postgres cannot be reached; then nothing is known, and nothing may be removed.
-pub async fn without_lease(
-    executor: impl PgExecutor<'_>,
-    runs: &[crate::domain::ids::RunId],
-) -> Result<Vec<crate::domain::ids::RunId>> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT asked.id AS "id!: crate::domain::ids::RunId" FROM UNNEST($1::uuid[]) AS asked (id)
-           WHERE NOT EXISTS (SELECT FROM run WHERE run.id = asked.id AND run.status IN ('running', 'queued', 'suspended', 'pending'))"#,
-        &runs.iter().map(|id| id.0).collect::<Vec<_>>()
-    )
-    .fetch_all(executor)
-    .await?)
-}
-
 /// What is known of a run that an engine still holds something of.
 #[derive(Clone, Debug)]
 pub struct Standing {
