@@ -4,7 +4,7 @@ use serde_json::{Map, json};
 use shared::{
     domain::{
         ids::{RunId, WorkerId},
-        plan::{Plan, PlannedStep, Retry, StepType},
+        plan::{Plan, PlannedStep, StepType},
         run::{Operation, RunKind},
     },
     store::{
@@ -20,15 +20,9 @@ pub fn two_steps() -> Plan {
     let step = |name: &str, depends_on: &[&str]| PlannedStep {
         name: name.into(),
         step_type: StepType { name: "scripted".into(), ..StepType::default() },
-        config: Map::new(),
         depends_on: depends_on.iter().map(ToString::to_string).collect(),
-        env: Default::default(),
-        retry: Retry::default(),
         timeout_s: 60,
-        bundle: None,
-        secrets: vec![],
-        sensitive: vec![],
-        egress: vec![],
+        ..PlannedStep::default()
     };
     Plan { steps: vec![step("one", &[]), step("two", &["one"])], timeout_s: 600, max_parallel: 4, ..Plan::default() }
 }

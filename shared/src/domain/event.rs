@@ -26,6 +26,14 @@ pub const STEP_STARTED: &str = "step.started";
 pub const STEP_FINISHED: &str = "step.finished";
 /// A step failed and will be tried again.
 pub const STEP_RETRYING: &str = "step.retrying";
+/// A step waits for something that is not a container; its data says for what.
+pub const STEP_WAITING: &str = "step.waiting";
+/// What a step waited for is there.
+pub const STEP_RELEASED: &str = "step.released";
+/// A person is asked to decide.
+pub const APPROVAL_REQUESTED: &str = "approval.requested";
+/// A person decided, or the time to do so was up.
+pub const APPROVAL_DECIDED: &str = "approval.decided";
 /// A new version of the state that a step keeps was stored.
 pub const STATE_STORED: &str = "state.stored";
 /// Outputs marked sensitive were shown to someone.

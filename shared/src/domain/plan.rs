@@ -1,7 +1,7 @@
 //! The snapshot that a run executes: what the workflow, its provider and its step types were when the run was made.
 //!
 //! A plan is stored in `run.plan` and is all that a worker needs. Strings in `config`, `env` and outputs may hold
-//! Go templates over `.parameters`, `.steps`, `.settings`; the worker renders them, in a child process under limits.
+//! Go templates over `.parameters`, `.steps`, `.variables`, `.settings`, `.run`; the worker renders them, in a child process under limits.
 
 use std::collections::BTreeMap;
 
@@ -28,10 +28,14 @@ pub struct Plan {
     /// Seconds the run may take from its first claim.
     #[serde(default = "default_run_timeout")]
     pub timeout_s: u32,
+    /// Runs of one group go one at a time, over all workflows that name it: a template over `.parameters` and
+    /// `.settings`, filled in when the run's inputs are complete. None: the run is in no group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_group: Option<String>,
 }
 
 /// One step of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStep {
     /// Unique in its plan.
     pub name: String,
@@ -64,6 +68,46 @@ pub struct PlannedStep {
     /// Addresses the step may reach, `host:port`; only with network mode `egress`.
     #[serde(default)]
     pub egress: Vec<String>,
+    /// What must have become of the steps before it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub when: When,
+    /// A CEL expression over `parameters`, `steps`, `variables`, `settings`, `run` and (in a loop) `item`; false: the step is
+    /// skipped. `steps.<name>` has `status` and the booleans `success`, `failed`, `skipped`, and `output`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// Runs once for each element: a list, or a template that gives one. The element is `.item`, its number (from 0) `.index`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<Value>,
+    /// Its failure does not fail the run; steps after it see `failed`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub continue_on_error: bool,
+    /// It runs after all steps that are not `finally`, whatever became of them, after a cancel too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub finally: bool,
+    /// A file below the workspace that holds its outputs too: JSON, or lines of `key=value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_file: Option<String>,
+    /// Outputs it makes of what its container gave back: templates that see it as `.output`. They are added to those.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
+    /// Values for the steps after it, as `.variables.<name>`: templates that see what it gave back as `.output`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_variables: BTreeMap<String, Value>,
+}
+
+/// What must have become of the steps before a step for it to begin; else it is skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Those it depends on completed (or may fail, or were skipped by their own condition).
+    #[default]
+    OnSuccess,
+    /// Those it depends on are over, however.
+    Always,
+    /// Some step of the run failed.
+    OnFailure,
+    /// As `OnSuccess`, and a person said that it may.
+    Manual,
 }
 
 /// A value the run gives back.
@@ -109,10 +153,15 @@ pub struct StepType {
     pub name: String,
     /// Semantic version of the manifest.
     pub version: String,
-    /// Image, or a template over `.config` that gives one.
+    /// What carries it out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub runs: Runs,
+    /// Image, or a template over `.config` that gives one. Empty when it runs in no container.
+    #[serde(default)]
     pub image: String,
     /// The program and its arguments. Strings are templates over `.config`; an element that is just
     /// `{{.config.x}}` with a list in `x` is replaced by that list's elements.
+    #[serde(default)]
     pub command: Vec<Value>,
     /// Files put into the container's memory before it starts, under `/run/slipway/files`.
     #[serde(default)]
@@ -135,6 +184,24 @@ pub struct StepType {
     /// State that the step keeps from run to run of one resource, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<KeptState>,
+}
+
+/// What carries a step out. All but a container are Slipway's own, hold no slot, and wait in Postgres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runs {
+    /// A container of `image`.
+    #[default]
+    Container,
+    /// A person decides. Config: `message`, `roles`, `teams`, `timeout` (a duration), `onTimeout` (`reject` or `approve`).
+    Approval,
+    /// Time passes. Config: `duration`, or `until` (RFC 3339).
+    Wait,
+    /// Another workflow runs as a child run. Config: `workflow`, `provider` (the run's own by default), `inputs`.
+    Workflow,
+    /// A Score file is submitted, and its resources are waited for. Config: `score` (an object or YAML text), `team`,
+    /// `ttl` (a duration), `operation` (`create` or `delete`; a delete takes `application`).
+    ResourceProvisioning,
 }
 
 /// One file that a step type puts before its command.
@@ -194,6 +261,9 @@ pub enum NetworkMode {
     Egress,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 const fn default_parallel() -> u16 {
     8
 }

@@ -50,6 +50,10 @@ states! {
         Resource = "resource",
         /// Started by a person.
         GoldenPath = "golden_path",
+        /// Started by a step of another run, which waits for it.
+        Child = "child",
+        /// Shows what a run would do; starts nothing.
+        Preview = "preview",
     }
 }
 
@@ -78,6 +82,16 @@ states! {
         DependencyFailed = "DependencyFailed",
         /// A step failed and waits for its next attempt.
         BackingOff = "BackingOff",
+        /// A step waits for a person's decision.
+        WaitingForApproval = "WaitingForApproval",
+        /// A step waits for a person to start it.
+        WaitingForStart = "WaitingForStart",
+        /// A step waits for a run that it started.
+        WaitingForChild = "WaitingForChild",
+        /// A step waits for a time to come.
+        Delayed = "Delayed",
+        /// Another run of its concurrency group is not over yet.
+        ConcurrencyGroup = "ConcurrencyGroup",
         /// No live worker serves its queue.
         NoWorkerForQueue = "NoWorkerForQueue",
         /// Every slot of the queue's workers is taken.
@@ -107,6 +121,12 @@ pub mod error_code {
     pub const INVALID_INPUTS: &str = "InvalidInputs";
     /// A placeholder names an output that the other resource does not have.
     pub const UNRESOLVED_PLACEHOLDER: &str = "UnresolvedPlaceholder";
+    /// A person said no.
+    pub const REJECTED: &str = "Rejected";
+    /// Nobody decided in time.
+    pub const APPROVAL_EXPIRED: &str = "ApprovalExpired";
+    /// A run that a step started did not complete.
+    pub const CHILD_FAILED: &str = "ChildFailed";
     /// The state that a step keeps may be newer elsewhere; a person must decide.
     pub const STATE_UNCERTAIN: &str = "StateUncertain";
 }

@@ -10,7 +10,7 @@ use super::{
     duration,
     problem::{Problem, code},
 };
-use crate::domain::plan::{KeptState, NetworkMode, Privileges, StepType, StepTypeFile, Workspace};
+use crate::domain::plan::{KeptState, NetworkMode, Privileges, Runs, StepType, StepTypeFile, Workspace};
 
 /// A step type, and what its manifest says for people.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,10 +21,11 @@ pub struct Manifest {
     pub description: Option<String>,
 }
 
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "apiVersion",
     "kind",
     "metadata",
+    "runs",
     "image",
     "command",
     "files",
@@ -69,9 +70,18 @@ fn read(root: &Cursor<'_>) -> Option<Manifest> {
         .and_then(|metadata| metadata.need("name"))
         .and_then(|at| at.matching(&NAME, "a step type's name: lower-case letters, digits and '-'"));
     let version = metadata.and_then(|metadata| metadata.need("version")).and_then(|at| super::provider::version(&at));
-    let image = fields.need("image").and_then(|at| at.text());
+    let runs = fields.get("runs").map(|at| runs(&at)).unwrap_or_default();
+    let in_container = |key: &str| if runs == Runs::Container { fields.need(key) } else { fields.get(key) };
+    if runs != Runs::Container {
+        for key in ["image", "command", "files", "privileges", "workspace", "state"] {
+            if let Some(at) = fields.get(key) {
+                at.report(code::CONFLICT, format!("'{key}' is for step types that run in a container"));
+            }
+        }
+    }
+    let image = in_container("image").and_then(|at| at.text());
     let command: Vec<Value> =
-        fields.need("command").map(|at| at.items()).unwrap_or_default().iter().filter_map(element).collect();
+        in_container("command").map(|at| at.items()).unwrap_or_default().iter().filter_map(element).collect();
     if let Some(at) = fields.get("command")
         && at.value.as_array().is_some_and(Vec::is_empty)
     {
@@ -90,7 +100,8 @@ fn read(root: &Cursor<'_>) -> Option<Manifest> {
     let step_type = StepType {
         name: name?.to_owned(),
         version: version?.to_string(),
-        image: image?.to_owned(),
+        runs,
+        image: if runs == Runs::Container { image?.to_owned() } else { String::new() },
         command,
         files,
         env: fields.get("env").map(|at| environment(&at)).unwrap_or_default(),
@@ -105,6 +116,17 @@ fn read(root: &Cursor<'_>) -> Option<Manifest> {
     }
     let description = metadata.and_then(|metadata| metadata.get("description")).and_then(|at| at.string());
     Some(Manifest { step_type, description: description.map(str::to_owned) })
+}
+
+fn runs(at: &Cursor<'_>) -> Runs {
+    const OWN: [&str; 5] = ["container", "approval", "wait", "workflow", "resource-provisioning"];
+    match at.choice(&OWN) {
+        Some("approval") => Runs::Approval,
+        Some("wait") => Runs::Wait,
+        Some("workflow") => Runs::Workflow,
+        Some("resource-provisioning") => Runs::ResourceProvisioning,
+        _ => Runs::Container,
+    }
 }
 
 fn element(at: &Cursor<'_>) -> Option<Value> {

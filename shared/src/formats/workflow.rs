@@ -44,6 +44,9 @@ pub struct Workflow {
     /// Steps that may run at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u16>,
+    /// The group of which one run goes at a time; may hold templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_group: Option<String>,
 }
 
 const API_VERSIONS: [&str; 2] = ["innominatus.io/v1alpha1", "slipway.dev/v1"];
@@ -93,7 +96,16 @@ fn read(root: &Cursor<'_>) -> Option<Workflow> {
     let timeout_s = fields.get("timeout").and_then(|at| seconds(&at));
     let max_parallel = fields.get("maxParallel").and_then(|at| at.integer(1, 64)).and_then(|n| u16::try_from(n).ok());
     checks::templates(&read, &steps, &parameters, fields.get("outputs").as_ref());
-    Some(Workflow { name: name?.to_owned(), description, parameters, steps, outputs, timeout_s, max_parallel })
+    Some(Workflow {
+        name: name?.to_owned(),
+        description,
+        parameters,
+        steps,
+        outputs,
+        timeout_s,
+        max_parallel,
+        concurrency_group: None,
+    })
 }
 
 /// Fields of which some are known to people who write workflows, but not to this version.

@@ -139,6 +139,7 @@ pub(super) fn plan(workflow: &Workflow, around: &Around<'_>) -> (Plan, Option<St
         settings: around.settings.settings.clone(),
         max_parallel: workflow.max_parallel.unwrap_or(8),
         timeout_s: workflow.timeout_s.unwrap_or(4 * 3600),
+        concurrency_group: workflow.concurrency_group.clone(),
     };
     for step in &workflow.steps {
         match around.step_types.get(&step.kind) {
@@ -172,6 +173,14 @@ fn planned_step(step: &Step, step_type: &StepType, around: &Around<'_>) -> Plann
         secrets: step.secrets.clone(),
         sensitive: step.sensitive.clone(),
         egress: step.egress.clone(),
+        when: step.when,
+        condition: step.condition.clone(),
+        for_each: step.for_each.clone(),
+        continue_on_error: step.continue_on_error,
+        finally: step.finally,
+        output_file: step.output_file.clone(),
+        outputs: step.outputs.clone(),
+        set_variables: step.set_variables.clone(),
     }
 }
 

@@ -11,10 +11,11 @@ use super::super::{
     duration,
     problem::code,
 };
-use crate::domain::plan::Retry;
+use crate::domain::plan::{Retry, When};
 
 /// A step as its file says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Step {
     /// Unique in its workflow.
     pub name: String,
@@ -37,6 +38,22 @@ pub struct Step {
     pub sensitive: Vec<String>,
     /// Names of addresses it may reach.
     pub egress: Vec<String>,
+    /// What must have become of the steps before it.
+    pub when: When,
+    /// `if` and `unless`, as one CEL expression.
+    pub condition: Option<String>,
+    /// A list, or a template that gives one.
+    pub for_each: Option<Value>,
+    /// Whether the run goes on when it fails.
+    pub continue_on_error: bool,
+    /// Whether it runs at the end, whatever became of the others.
+    pub finally: bool,
+    /// A file below the workspace that holds outputs.
+    pub output_file: Option<String>,
+    /// Outputs made of what its container gave back.
+    pub outputs: BTreeMap<String, Value>,
+    /// Values for the steps after it.
+    pub set_variables: BTreeMap<String, Value>,
 }
 
 /// A step, and what it says about its place among the others.
@@ -141,6 +158,7 @@ pub(super) fn read(at: &Cursor<'_>) -> Option<Read> {
         egress: list(EGRESS),
         name: name?.to_owned(),
         kind: kind?.to_owned(),
+        ..Step::default()
     };
     let parallel = fields.get("parallel").and_then(|at| at.boolean()).unwrap_or(false);
     let depends_on = fields.get("dependsOn").map(|at| match at.value {
