@@ -4,7 +4,11 @@ ALTER TABLE run
     -- Set on a run that ever started children, until none of them can be live any more.
     ADD COLUMN has_children boolean NOT NULL DEFAULT false,
     -- Whether the step that started this run knows how it ended.
-    ADD COLUMN told_parent boolean NOT NULL DEFAULT false;
+    ADD COLUMN told_parent boolean NOT NULL DEFAULT false,
+    -- Whether its deadline passed before it could end, so that it was stopped for that and fails once its `finally` steps are over.
+    ADD COLUMN deadline_missed boolean NOT NULL DEFAULT false,
+    -- Names among the outputs that are masked wherever they are shown.
+    ADD COLUMN sensitive_outputs text[] NOT NULL DEFAULT '{}';
 CREATE INDEX run_child_over ON run (id) WHERE parent_run_id IS NOT NULL AND finished_at IS NOT NULL AND NOT told_parent;
 CREATE INDEX run_with_orphans ON run (id) WHERE has_children AND (finished_at IS NOT NULL OR cancel_requested_at IS NOT NULL);
 CREATE INDEX run_by_parent_step ON run (parent_step_id, id) WHERE parent_step_id IS NOT NULL;
@@ -12,7 +16,17 @@ CREATE INDEX run_by_parent_step ON run (parent_step_id, id) WHERE parent_step_id
 -- Steps whose child run or application has not been asked for yet: the work list, however many wait for theirs.
 CREATE INDEX step_to_begin ON step (id)
     WHERE status = 'waiting' AND wait ->> 'kind' IN ('child', 'resources') AND NOT (wait ? 'run' OR wait ? 'asked');
+CREATE INDEX approval_open_by_step ON approval (step_id) WHERE decision IS NULL;
 CREATE INDEX approval_due ON approval (expires_at) WHERE decision IS NULL AND expires_at IS NOT NULL;
+
+-- Whether a run that is to end must run `finally` steps first: some step of it has begun, and one of those is not over.
+CREATE FUNCTION cleanup_left(of_run uuid, of_plan bytea) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM plan CROSS JOIN LATERAL jsonb_array_elements(plan.body -> 'steps') planned
+                   JOIN step ON step.run_id = of_run AND step.name = planned ->> 'name'
+                   WHERE plan.digest = of_plan AND (planned ->> 'finally')::boolean AND step.finished_at IS NULL)
+       AND EXISTS (SELECT FROM step WHERE step.run_id = of_run AND (step.tries > 0 OR step.status <> 'pending'))
+$$;
 
 -- A run of a group waits with the reason ConcurrencyGroup, apart from the line of ready runs, until promote gives it the group's
 -- turn. So the line holds one run of a group at most, and a million that wait for one group slow nobody down.

@@ -8,6 +8,7 @@ use super::{
     run::{self, Finish},
 };
 use crate::domain::{
+    group,
     ids::{ResourceId, RunId},
     run::Operation,
 };
@@ -39,6 +40,10 @@ pub struct Waiting {
     pub parameters: Value,
     /// Outputs of the resources it names, by the name the application gives them.
     pub dependencies: Map<String, Value>,
+    /// `Plan::concurrency_group` of what it runs.
+    pub group: Option<String>,
+    /// `Plan::settings` of what it runs.
+    pub settings: Value,
 }
 
 /// Brings the reasons of waiting runs up to date, and locks up to `limit` of those that may go on. A create waits until
@@ -77,6 +82,7 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
                   run.operation <> 'delete' AND r.desired = 'absent' AS "unwanted!", r.id AS "resource_id: ResourceId", r.name,
                   r.type AS kind, r.params, r.resolved_params, a.name AS application, 
                   coalesce(g.spec -> 'metadata', '{}') AS "metadata!", coalesce(plan.body -> 'parameters', '[]') AS "parameters!",
+                  plan.body ->> 'concurrency_group' AS "group?", coalesce(plan.body -> 'settings', '{}') AS "settings!",
                   coalesce((SELECT jsonb_object_agg(u.name, other.outputs)
                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
                             JOIN resource_user u ON u.resource_id = other.id AND u.application_id = a.id
@@ -113,11 +119,13 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
             metadata: row.metadata,
             parameters: row.parameters,
             dependencies: row.dependencies.as_object().cloned().unwrap_or_default(),
+            group: row.group,
+            settings: row.settings,
         })
         .collect())
 }
 
-/// Makes a (locked) waiting run ready, with these inputs.
+/// Makes a (locked) waiting run ready, with these inputs; one of a concurrency group waits for its turn next.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -127,13 +135,19 @@ pub async fn release(
     inputs: &Map<String, Value>,
     resolved: &Value,
 ) -> Result<()> {
+    let none = Map::new();
+    let settings = waiting.settings.as_object().unwrap_or(&none);
+    let group = waiting.group.as_deref().and_then(|pattern| group::name(pattern, inputs, settings));
     sqlx::query!(
         "WITH given AS (UPDATE resource SET resolved_params = $3 WHERE id = $4)
-         UPDATE run SET reason = NULL, reason_detail = NULL, waiting_since = now(), inputs = $2 WHERE id = $1",
+         UPDATE run SET reason = CASE WHEN $5::text IS NULL THEN NULL ELSE 'ConcurrencyGroup' END, reason_detail = NULL,
+                waiting_since = now(), inputs = $2, concurrency_group = $5
+         WHERE id = $1",
         waiting.run_id.0,
         Value::Object(inputs.clone()),
         resolved,
         waiting.resource_id.0,
+        group,
     )
     .execute(conn)
     .await?;

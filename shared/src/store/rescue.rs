@@ -47,6 +47,8 @@ pub async fn due_tickets(executor: impl PgExecutor<'_>, after: Duration, limit: 
     .await?)
 }
 
+const LATE_AND_LOST: &str = "the run took longer than it may, and its worker was lost";
+
 /// What a rescue did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rescued {
@@ -65,7 +67,9 @@ pub async fn rescue(conn: &mut PgConnection, ttl: Duration, max_losses: u16, lim
     let expired = sqlx::query!(
         r#"SELECT id AS "id: RunId", application_id AS "application_id: ApplicationId", resource_id AS "resource_id: ResourceId",
                   lease_worker_id AS "worker!", losses, cancel_reason, cancel_requested_at,
-                  coalesce(deadline_at < now(), false) AS "late!"
+                  coalesce(deadline_at < now(), false) AS "late!",
+                  (cancel_requested_at IS NOT NULL OR deadline_at < now()) AND NOT (cancel_requested_at IS NOT NULL AND deadline_at < now())
+                      AND cleanup_left(id, plan_digest) AS "cleanup!"
            FROM run
            WHERE status = 'running' AND lease_until < now() AND pg_postmaster_start_time() < now() - make_interval(secs => $1)
            ORDER BY lease_until LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED"#,
@@ -100,17 +104,23 @@ pub async fn rescue(conn: &mut PgConnection, ttl: Duration, max_losses: u16, lim
             }],
         )
         .await?;
-        let end = if run.cancel_requested_at.is_some() {
-            Some(Finish::cancelled(run.cancel_reason.unwrap_or_default(), "system"))
-        } else if losses > i32::from(max_losses) {
+        let end = if losses > i32::from(max_losses) && run.cancel_requested_at.is_none() {
             Some(Finish::failed(
                 error_code::POISON,
                 format!(
                     "the run was lost with its worker {losses} times; it may be what ends them, so it is not tried again"
                 ),
             ))
+        } else if run.cleanup && losses <= i32::from(max_losses) {
+            // The next worker runs its `finally` steps before it ends.
+            if run.cancel_requested_at.is_none() {
+                run::miss_deadline(&mut *conn, run.id, LATE_AND_LOST).await?;
+            }
+            None
+        } else if run.cancel_requested_at.is_some() {
+            Some(Finish::cancelled(run.cancel_reason.unwrap_or_default(), "system"))
         } else if run.late {
-            Some(Finish::failed(error_code::TIMED_OUT, "the run took longer than it may, and its worker was lost"))
+            Some(Finish::failed(error_code::TIMED_OUT, LATE_AND_LOST))
         } else {
             None
         };
@@ -145,26 +155,37 @@ pub(super) async fn seal_lost_attempts(conn: &mut PgConnection, id: RunId) -> Re
     Ok(())
 }
 
-/// Ends runs that wait past their deadline, and runs asked to cancel that no worker holds any more.
+/// Ends runs that wait past their deadline, and runs asked to cancel that no worker holds any more. Those that have `finally`
+/// steps to run first are made ready for a worker, with an hour more to run them in.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn end_overdue(conn: &mut PgConnection, limit: i64) -> Result<usize> {
     let overdue = sqlx::query!(
-        r#"SELECT id AS "id: RunId", cancel_requested_at, cancel_reason FROM run
-           WHERE status IN ('pending', 'queued', 'suspended') AND (deadline_at < now() OR cancel_requested_at IS NOT NULL)
+        r#"SELECT id AS "id: RunId", cancel_requested_at, cancel_reason, cleanup_left(id, plan_digest) AS "cleanup!",
+                  (SELECT string_agg(format('%s (%s)', name, wait ->> 'kind'), ', ') FROM step
+                   WHERE run_id = run.id AND status = 'waiting') AS waits
+           FROM run
+           WHERE status IN ('pending', 'queued', 'suspended')
+             AND (deadline_at < now() OR cancel_requested_at IS NOT NULL AND NOT cleanup_left(id, plan_digest))
            ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"#,
-        limit
+        limit,
     )
     .fetch_all(&mut *conn)
     .await?;
     for run in &overdue {
-        let end = if run.cancel_requested_at.is_some() {
-            Finish::cancelled(run.cancel_reason.clone().unwrap_or_default(), "system")
-        } else {
-            Finish::failed(error_code::TIMED_OUT, "the run took longer than it may")
+        let why = match &run.waits {
+            None => "the run took longer than it may".to_owned(),
+            Some(waits) => format!("the run took longer than it may; it waited for {waits}"),
         };
-        run::finish(conn, run.id, &end).await?;
+        match &run.cancel_requested_at {
+            Some(_) => {
+                let why = run.cancel_reason.clone().unwrap_or_default();
+                run::finish(conn, run.id, &Finish::cancelled(why, "system")).await?;
+            }
+            None if run.cleanup => run::miss_deadline(conn, run.id, &why).await?,
+            None => run::finish(conn, run.id, &Finish::failed(error_code::TIMED_OUT, why)).await?,
+        }
     }
     Ok(overdue.len())
 }

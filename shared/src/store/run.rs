@@ -15,10 +15,13 @@ use crate::domain::{
     step::StepStatus,
 };
 
+mod cancel;
 mod create;
 mod retry;
 
-pub use create::{NewRun, create_all, steps_of};
+pub(super) use cancel::miss_deadline;
+pub use cancel::{Cancel, request_cancel};
+pub use create::{NewRun, Parent, create_all, create_child, steps_of};
 pub use retry::{Retry, retry};
 
 /// How a run ends.
@@ -68,19 +71,27 @@ impl Finish {
     }
 }
 
-/// Ends a run whose row the caller has locked and found live, with all that follows: its open steps, its lock on a state,
-/// its resource, its events, one NOTIFY. The fence rises unless the run was the caller's own lease, so that tickets go stale.
+/// Ends a run whose row the caller has locked and found live, with all that follows: its open steps and approvals, its lock
+/// on a state, its resource, its events, one NOTIFY. The fence rises unless the run was the caller's own lease, so that tickets go stale.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub(super) async fn finish(conn: &mut PgConnection, id: RunId, finish: &Finish) -> Result<()> {
+    let real;
+    let finish = match finish.status {
+        RunStatus::Cancelled => {
+            real = cancel::end_of_cancelled(conn, id, finish).await?;
+            &real
+        }
+        _ => finish,
+    };
     let (code, message) = match &finish.error {
         Some((code, message)) => (Some(code.as_str()), Some(message.as_str())),
         None => (None, None),
     };
     let failed_code = (finish.status == RunStatus::Failed).then_some(code).flatten();
     let run = sqlx::query!(
-        r#"UPDATE run SET status = $2, outputs = $3, error_code = $4, error_message = $5, finished_at = now(),
+        r#"UPDATE run SET status = $2, outputs = $3, sensitive_outputs = $6, error_code = $4, error_message = $5, finished_at = now(),
                   fence = fence + CASE WHEN status = 'running' THEN 0 ELSE 1 END,
                   reason = NULL, reason_detail = NULL, suspended_until = NULL, lease_worker_id = NULL, lease_until = NULL
            WHERE id = $1
@@ -91,6 +102,7 @@ pub(super) async fn finish(conn: &mut PgConnection, id: RunId, finish: &Finish) 
         Value::Object(finish.outputs.clone()),
         failed_code,
         message,
+        &finish.sensitive,
     )
     .fetch_one(&mut *conn)
     .await?;
@@ -100,14 +112,18 @@ pub(super) async fn finish(conn: &mut PgConnection, id: RunId, finish: &Finish) 
     };
     sqlx::query!(
         "WITH closed AS (
-             UPDATE step SET status = CASE WHEN status = 'running' THEN 'cancelled' ELSE $2 END, finished_at = now(), not_before = NULL
+             UPDATE step SET status = CASE WHEN status IN ('running', 'waiting') THEN 'cancelled' ELSE $2 END, finished_at = now(),
+                    not_before = NULL, wait_until = NULL
              WHERE run_id = $1 AND finished_at IS NULL RETURNING id),
+         withdrawn AS (UPDATE approval SET decision = 'withdrawn', decided_at = now(), decided_by = $4
+                       WHERE run_id = $1 AND decision IS NULL),
          unlocked AS (DELETE FROM state_lock WHERE resource_id = $3 AND run_id = $1)
          UPDATE attempt SET status = 'cancelled', finished_at = now()
          FROM closed WHERE attempt.step_id = closed.id AND attempt.status = 'running'",
         id.0,
         open_steps.as_str(),
         run.resource_id.map(|id| id.0),
+        finish.actor,
     )
     .execute(&mut *conn)
     .await?;
@@ -128,71 +144,4 @@ pub(super) async fn finish(conn: &mut PgConnection, id: RunId, finish: &Finish) 
         resource::run_finished(&mut *conn, resource_id, id, run.operation, finish).await?;
     }
     notify(conn).await
-}
-
-/// What became of a request to cancel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cancel {
-    /// It was not running and is cancelled now.
-    Cancelled,
-    /// A worker runs it and has been told; the run ends as cancelled when its containers are stopped.
-    Requested,
-    /// It was over before.
-    Over(RunStatus),
-    /// There is no such run.
-    Unknown,
-}
-
-/// Cancels a run, or asks the worker that holds it to.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn request_cancel(conn: &mut PgConnection, id: RunId, actor: &str, why: &str) -> Result<Cancel> {
-    let Some(run) = sqlx::query!(
-        r#"SELECT status AS "status: RunStatus", cancel_requested_at FROM run WHERE id = $1 FOR NO KEY UPDATE"#,
-        id.0
-    )
-    .fetch_optional(&mut *conn)
-    .await?
-    else {
-        return Ok(Cancel::Unknown);
-    };
-    match run.status {
-        RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled => Ok(Cancel::Over(run.status)),
-        RunStatus::Pending | RunStatus::Queued | RunStatus::Suspended => {
-            finish(conn, id, &Finish::cancelled(why, actor)).await?;
-            Ok(Cancel::Cancelled)
-        }
-        RunStatus::Running => {
-            if run.cancel_requested_at.is_none() {
-                mark_cancel(conn, id, actor, why).await?;
-            }
-            Ok(Cancel::Requested)
-        }
-    }
-}
-
-/// Leaves the flag that the worker holding the run honours.
-pub(super) async fn mark_cancel(conn: &mut PgConnection, id: RunId, actor: &str, why: &str) -> Result<()> {
-    let run = sqlx::query!(
-        r#"UPDATE run SET cancel_requested_at = now(), cancel_reason = $2 WHERE id = $1
-           RETURNING resource_id AS "resource_id: ResourceId", application_id AS "application_id: ApplicationId""#,
-        id.0,
-        why
-    )
-    .fetch_one(&mut *conn)
-    .await?;
-    event::append(
-        conn,
-        &[NewEvent {
-            kind: events::RUN_CANCEL_REQUESTED.into(),
-            application_id: run.application_id,
-            resource_id: run.resource_id,
-            run_id: Some(id),
-            actor: Some(actor.into()),
-            data: json!({"reason": why}),
-            ..NewEvent::default()
-        }],
-    )
-    .await
 }

@@ -1,11 +1,13 @@
 //! Runs, made.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        event as events,
+        event as events, group,
         ids::{ApplicationId, ResourceId, RunId, StepId},
         plan::Plan,
         run::{Operation, RunKind, WaitReason},
@@ -62,7 +64,21 @@ pub fn steps_of(plan: &Plan) -> Vec<(String, String)> {
     plan.steps.iter().map(|step| (step.name.clone(), step.step_type.name.clone())).collect()
 }
 
-/// Makes the runs and their steps; five round trips however many there are.
+/// The step that starts a run, whose own run the caller has locked and found live.
+#[derive(Clone, Copy, Debug)]
+pub struct Parent {
+    /// Its run.
+    pub run_id: RunId,
+    /// The step.
+    pub step_id: StepId,
+    /// The run at the top.
+    pub root_run_id: RunId,
+    /// How many runs are above the parent.
+    pub depth: i16,
+}
+
+/// Makes the runs and their steps; six round trips however many there are. A run whose plan names a concurrency group
+/// waits for the group's turn.
 ///
 /// # Errors
 /// When Postgres cannot be reached, or a resource has a live run already (`run_one_live_per_resource`).
@@ -70,18 +86,86 @@ pub async fn create_all(conn: &mut PgConnection, runs: &[NewRun]) -> Result<()> 
     if runs.is_empty() {
         return Ok(());
     }
+    let groups = groups(conn, runs).await?;
+    insert(conn, runs, &groups, None).await
+}
+
+/// Makes a run that a step starts. It needs no turn in a group that a run above it has: it would wait for ever.
+///
+/// # Errors
+/// When Postgres cannot be reached, or the step has a live child already (`run_one_live_per_step`).
+pub async fn create_child(conn: &mut PgConnection, run: &NewRun, parent: &Parent) -> Result<()> {
+    let runs = std::slice::from_ref(run);
+    let mut groups = groups(conn, runs).await?;
+    if let Some(group) = groups.iter_mut().find(|group| group.is_some())
+        && is_held_above(conn, group.as_deref(), parent.run_id).await?
+    {
+        *group = None;
+    }
+    sqlx::query!("UPDATE run SET has_children = true WHERE id = $1 AND NOT has_children", parent.run_id.0)
+        .execute(&mut *conn)
+        .await?;
+    insert(conn, runs, &groups, Some(parent)).await
+}
+
+/// The group of each run, as far as its inputs are complete.
+async fn groups(conn: &mut PgConnection, runs: &[NewRun]) -> Result<Vec<Option<String>>> {
+    let digests: BTreeSet<PlanDigest> = runs.iter().map(|run| run.plan_digest).collect();
+    let named = sqlx::query!(
+        r#"SELECT digest, body ->> 'concurrency_group' AS "pattern!", coalesce(body -> 'settings', '{}') AS "settings!"
+           FROM plan WHERE digest = ANY($1) AND body ? 'concurrency_group'"#,
+        &digests.iter().map(|digest| digest.to_vec()).collect::<Vec<_>>(),
+    )
+    .fetch_all(conn)
+    .await?;
+    let named: BTreeMap<Vec<u8>, (String, Value)> =
+        named.into_iter().map(|row| (row.digest, (row.pattern, row.settings))).collect();
+    let none = Map::new();
+    let of = |run: &NewRun| {
+        let (pattern, settings) = named.get(&run.plan_digest[..])?;
+        let inputs = run.inputs.as_ref().filter(|_| run.reason.is_none() && run.kind != RunKind::Preview)?;
+        group::name(pattern, inputs, settings.as_object().unwrap_or(&none))
+    };
+    Ok(runs.iter().map(of).collect())
+}
+
+/// Whether a run, or one above it, has the turn of a group.
+async fn is_held_above(conn: &mut PgConnection, group: Option<&str>, run: RunId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"WITH RECURSIVE above AS (
+               SELECT id, parent_run_id, concurrency_group FROM run WHERE id = $1
+               UNION ALL
+               SELECT run.id, run.parent_run_id, run.concurrency_group FROM run JOIN above ON run.id = above.parent_run_id)
+           SELECT EXISTS (SELECT FROM above WHERE concurrency_group = $2) AS "held!""#,
+        run.0,
+        group,
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+async fn insert(
+    conn: &mut PgConnection,
+    runs: &[NewRun],
+    groups: &[Option<String>],
+    parent: Option<&Parent>,
+) -> Result<()> {
     fn column<T>(runs: &[NewRun], pick: impl Fn(&NewRun) -> T) -> Vec<T> {
         runs.iter().map(pick).collect()
     }
     sqlx::query!(
         "INSERT INTO run (id, root_run_id, kind, operation, resource_id, application_id, team, provider, provider_version,
-                          provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority)
-         SELECT id, id, kind, operation, resource_id, application_id, team, provider, provider_version,
-                provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority
+                          provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
+                          concurrency_group, parent_run_id, parent_step_id, depth)
+         SELECT id, coalesce($21, id), kind, operation, resource_id, application_id, team, provider, provider_version,
+                provider_commit, workflow, plan_digest, inputs,
+                CASE WHEN concurrency_group IS NULL THEN reason ELSE 'ConcurrencyGroup' END, reason_detail, requested_by, queue, priority,
+                concurrency_group, $19, $20, $22
          FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-                     $10::text[], $11::bytea[], $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[])
+                     $10::text[], $11::bytea[], $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[], $18::text[])
               AS new (id, kind, operation, resource_id, application_id, team, provider, provider_version,
-                      provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority)",
+                      provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
+                      concurrency_group)",
         &column(runs, |run| run.id.0),
         &column(runs, |run| run.kind.as_str()) as &[&str],
         &column(runs, |run| run.operation.as_str()) as &[&str],
@@ -99,6 +183,11 @@ pub async fn create_all(conn: &mut PgConnection, runs: &[NewRun]) -> Result<()> 
         &column(runs, |run| run.requested_by.clone()),
         &column(runs, |run| run.queue.clone()),
         &column(runs, |run| run.priority),
+        groups as &[Option<String>],
+        parent.map(|parent| parent.run_id.0),
+        parent.map(|parent| parent.step_id.0),
+        parent.map(|parent| parent.root_run_id.0),
+        parent.map_or(0, |parent| parent.depth + 1),
     )
     .execute(&mut *conn)
     .await?;
@@ -140,7 +229,7 @@ pub async fn create_all(conn: &mut PgConnection, runs: &[NewRun]) -> Result<()> 
             run_id: Some(run.id),
             actor: Some(run.requested_by.clone()),
             data: json!({"operation": run.operation, "workflow": run.workflow, "provider": run.provider,
-                         "provider_version": run.provider_version}),
+                         "provider_version": run.provider_version, "parent": parent.map(|parent| parent.run_id)}),
             ..NewEvent::default()
         })
         .collect();
