@@ -22,6 +22,7 @@ pub mod api_key;
 pub mod application;
 pub mod bundle;
 pub mod event;
+pub mod graph;
 pub mod idempotency;
 pub mod labels;
 pub mod lease;
