@@ -4,6 +4,7 @@
 //! here waits or talks to anyone; only the provider folders are read from disk ([`registry::Registry::load`]).
 
 pub mod canonical;
+pub mod condition;
 mod cursor;
 mod duration;
 mod folder;
