@@ -7,4 +7,5 @@ pub mod formats;
 pub mod health;
 pub mod queue;
 pub mod store;
+pub mod submission;
 pub mod telemetry;
