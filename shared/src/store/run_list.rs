@@ -96,7 +96,7 @@ pub struct Filter {
     pub id: Option<RunId>,
     /// In this status.
     pub status: Option<RunStatus>,
-    /// Of this kind.
+    /// Of this kind; without it, previews are passed over.
     pub kind: Option<RunKind>,
     /// That does this.
     pub operation: Option<Operation>,
@@ -150,7 +150,8 @@ pub async fn page(
            LEFT JOIN application a ON a.id = run.application_id
            LEFT JOIN queue q ON q.name = run.queue
            WHERE ($1::uuid IS NULL OR run.id = $1) AND ($2::uuid IS NULL OR run.id < $2)
-             AND ($3::text IS NULL OR run.status = $3) AND ($4::text IS NULL OR run.kind = $4)
+             AND ($3::text IS NULL OR run.status = $3)
+             AND (run.kind = $4 OR ($4::text IS NULL AND (run.kind <> 'preview' OR $1 IS NOT NULL)))
              AND ($5::text IS NULL OR run.operation = $5) AND ($6::uuid IS NULL OR run.resource_id = $6)
              AND ($7::text IS NULL OR run.application_id IN (SELECT id FROM application WHERE name = $7))
              AND ($8::text IS NULL OR run.workflow = $8) AND ($9::text IS NULL OR run.provider = $9)
