@@ -237,7 +237,7 @@ async fn a_retry_goes_on_where_the_failed_run_stopped() {
     assert_eq!(world.retry(run).await, run::Retry::NotOver(RunStatus::Running));
     assert!(lease::finish(store, lease, &Finish::failed("StepFailed", "step two")).await.unwrap().is_applied());
     assert_eq!(world.resource_state(run).await, "failed");
-    let run::Retry::Created(new) = world.retry(run).await else { panic!("not retried") };
+    let run::Retry::Created { id: new, .. } = world.retry(run).await else { panic!("not retried") };
     assert_eq!(world.retry(run).await, run::Retry::Superseded, "one live run a resource");
     let (new_one, new_two) = (world.step(new, "one").await, world.step(new, "two").await);
     assert_eq!((new_one.status, new_one.outputs), (StepStatus::Completed, json!({"kept": 1})));

@@ -42,7 +42,7 @@ async fn the_state_of_one_run_is_found_by_the_next() {
     assert_eq!(stage.drive(&crew, run).await, Over::Finished(RunStatus::Failed));
     // What a failed step made is kept as well.
     assert_eq!(state::current(stage.store.pool(), of.1).await.unwrap().unwrap().serial, 1);
-    let run::Retry::Created(again) = stage.retry(run).await else { panic!("no retry") };
+    let run::Retry::Created { id: again, .. } = stage.retry(run).await else { panic!("no retry") };
     stage.drive(&crew, again).await;
     assert_eq!(stage.printed(again).await, [format!("{STATE}: {}", json!({"serial": 1, "lineage": "l"}))]);
     assert!(state::lock_of(stage.store.pool(), of.1).await.unwrap().is_none(), "the lock ends with the run");
@@ -80,7 +80,7 @@ async fn a_state_that_may_be_on_a_lost_host_is_never_applied_over() {
     assert_eq!(stage.step(run, "apply").await.tries, 1);
 
     // A retry is refused as well, until a person has decided.
-    let run::Retry::Created(again) = stage.retry(run).await else { panic!("no retry") };
+    let run::Retry::Created { id: again, .. } = stage.retry(run).await else { panic!("no retry") };
     assert_eq!(stage.drive(&elsewhere, again).await, Over::Finished(RunStatus::Failed));
     assert_eq!(stage.row(again).await.error_code.as_deref(), Some(error_code::STATE_UNCERTAIN));
 }

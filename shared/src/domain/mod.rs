@@ -1,5 +1,7 @@
 //! The nouns of Slipway and the rules of their states. No I/O here.
 
+pub mod approval;
+pub mod change;
 pub mod event;
 pub mod group;
 pub mod ids;

@@ -30,7 +30,7 @@ pub struct Waiting {
     pub kind: String,
     /// Its params as written.
     pub params: Value,
-    /// As the last run saw them.
+    /// As what is there was made: by the last run that completed, or the last at all when one may have changed it since.
     pub resolved_params: Option<Value>,
     /// The application's name.
     pub application: String,
@@ -47,26 +47,36 @@ pub struct Waiting {
 }
 
 /// Brings the reasons of waiting runs up to date, and locks up to `limit` of those that may go on. A create waits until
-/// what it names is active, a delete until what names it is gone. One that makes what should be gone waits for nothing:
+/// what it names is active and as asked for, and what it takes the place of is gone; a delete until what rests on it is gone. One that makes what should be gone waits for nothing:
 /// what it names may never be there again.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiting>> {
     sqlx::query!(
-        "WITH standing AS (
-             SELECT run.id, run.reason, run.reason_detail,
-                    min(other.name) FILTER (WHERE other.state = 'failed') AS failed,
-                    string_agg(DISTINCT other.name, ', ') FILTER (WHERE other.state NOT IN ('active', 'degraded', 'terminated')
-                                                                    OR run.operation = 'delete' AND other.state <> 'terminated') AS open
+        "WITH needed AS (
+             SELECT run.id, other.name, other.state = 'failed' AS failed,
+                    other.state NOT IN ('active', 'degraded', 'terminated')
+                    OR run.operation = 'delete' AND other.state <> 'terminated'
+                    OR run.operation <> 'delete' AND other.reconcile_requested_at IS NOT NULL AS open
              FROM run
-             JOIN resource_dependency d ON (run.operation <> 'delete' AND d.resource_id = run.resource_id)
+             JOIN resource_dependency d ON (run.operation <> 'delete' AND d.resource_id = run.resource_id AND d.wanted)
                                         OR (run.operation = 'delete' AND d.depends_on_id = run.resource_id)
              JOIN resource other ON other.id = CASE WHEN run.operation = 'delete' THEN d.resource_id ELSE d.depends_on_id END
              WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
-             GROUP BY run.id),
+             UNION ALL
+             SELECT run.id, 'the removal of the ' || old.name || ' before it', old.state = 'failed', true
+             FROM run JOIN resource r ON r.id = run.resource_id JOIN application a ON a.id = r.application_id
+             JOIN resource old ON old.state <> 'terminated' AND old.desired = 'absent' AND old.id <> r.id
+                              AND (old.identity = r.identity OR old.name = r.name)
+             JOIN application oa ON oa.id = old.application_id
+             WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
+               AND run.operation = 'create' AND (old.identity = r.identity OR oa.name = a.name)),
+         standing AS (
+             SELECT id, min(name) FILTER (WHERE failed) AS failed, string_agg(DISTINCT name, ', ') FILTER (WHERE open) AS open
+             FROM needed GROUP BY id),
          told AS (SELECT id, CASE WHEN failed IS NOT NULL THEN 'DependencyFailed' ELSE 'WaitingForDependency' END AS reason,
-                         CASE WHEN failed IS NOT NULL THEN 'resource ' || failed || ' failed' ELSE 'waits for ' || open END AS detail
+                         CASE WHEN failed IS NOT NULL THEN failed || ' failed' ELSE 'waits for ' || open END AS detail
                   FROM standing WHERE open IS NOT NULL),
          changed AS (SELECT run.id, told.reason, told.detail FROM run JOIN told USING (id)
                      WHERE run.status = 'pending' AND (run.reason, run.reason_detail) IS DISTINCT FROM (told.reason, told.detail)
@@ -80,13 +90,15 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
     let rows = sqlx::query!(
         r#"SELECT run.id AS "run_id: RunId", run.operation AS "operation: Operation",
                   run.operation <> 'delete' AND r.desired = 'absent' AS "unwanted!", r.id AS "resource_id: ResourceId", r.name,
-                  r.type AS kind, r.params, r.resolved_params, a.name AS application, 
+                  r.type AS kind, r.params, a.name AS application,
+                  CASE WHEN r.applied_params IS NULL OR r.applied_uncertain_since IS NOT NULL THEN r.resolved_params
+                       ELSE r.applied_params END AS "resolved_params?",
                   coalesce(g.spec -> 'metadata', '{}') AS "metadata!", coalesce(plan.body -> 'parameters', '[]') AS "parameters!",
                   plan.body ->> 'concurrency_group' AS "group?", coalesce(plan.body -> 'settings', '{}') AS "settings!",
                   coalesce((SELECT jsonb_object_agg(u.name, other.outputs)
                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
                             JOIN resource_user u ON u.resource_id = other.id AND u.application_id = a.id
-                            WHERE d.resource_id = r.id), '{}') AS "dependencies!"
+                            WHERE d.resource_id = r.id AND d.wanted), '{}') AS "dependencies!"
            FROM run
            JOIN plan ON plan.digest = run.plan_digest
            JOIN resource r ON r.id = run.resource_id
@@ -95,7 +107,11 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
            WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
              AND (run.operation = 'delete' OR r.desired = 'absent'
                   OR NOT EXISTS (SELECT FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
-                                 WHERE d.resource_id = r.id AND other.state NOT IN ('active', 'degraded')))
+                                 WHERE d.resource_id = r.id AND d.wanted
+                                   AND (other.state NOT IN ('active', 'degraded') OR other.reconcile_requested_at IS NOT NULL))
+                     AND NOT EXISTS (SELECT FROM resource old JOIN application oa ON oa.id = old.application_id
+                                     WHERE old.state <> 'terminated' AND old.desired = 'absent' AND old.id <> r.id
+                                       AND (old.identity = r.identity OR old.name = r.name AND oa.name = a.name)))
              AND NOT EXISTS (SELECT FROM resource_dependency d JOIN resource other ON other.id = d.resource_id
                              WHERE run.operation = 'delete' AND d.depends_on_id = r.id AND other.state <> 'terminated')
            ORDER BY run.id LIMIT $1

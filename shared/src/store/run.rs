@@ -22,7 +22,8 @@ mod retry;
 pub(super) use cancel::miss_deadline;
 pub use cancel::{Cancel, request_cancel};
 pub use create::{NewRun, Parent, create_all, create_child, steps_of};
-pub use retry::{Retry, retry};
+pub(super) use retry::inherit;
+pub use retry::{Original, Retry, original, rerun, retry};
 
 /// How a run ends.
 #[derive(Clone, Debug, PartialEq)]

@@ -123,7 +123,7 @@ impl World {
 
     pub(crate) async fn retry(&self, run: RunId) -> run::Retry {
         let mut tx = self.database.store.begin().await.unwrap();
-        let retry = run::retry(&mut tx, run, "me").await.unwrap();
+        let retry = run::retry(&mut tx, run, None, "me").await.unwrap();
         tx.commit().await.unwrap();
         retry
     }

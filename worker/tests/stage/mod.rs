@@ -66,7 +66,7 @@ impl Stage {
     /// Asks for a retry of a run, as a person does.
     pub(crate) async fn retry(&self, run: RunId) -> run::Retry {
         let mut tx = self.store.begin().await.unwrap();
-        let retry = run::retry(&mut tx, run, "someone").await.unwrap();
+        let retry = run::retry(&mut tx, run, None, "someone").await.unwrap();
         tx.commit().await.unwrap();
         retry
     }

@@ -130,7 +130,8 @@ pub(in crate::store) async fn miss_deadline(conn: &mut PgConnection, id: RunId, 
 
 /// The end that a (locked) run really comes to when its worker says that it was cancelled.
 pub(super) async fn end_of_cancelled(conn: &mut PgConnection, id: RunId, finish: &Finish) -> Result<Finish> {
-    let missed = sqlx::query!("SELECT deadline_missed, cancel_reason FROM run WHERE id = $1", id.0).fetch_one(conn).await?;
+    let missed =
+        sqlx::query!("SELECT deadline_missed, cancel_reason FROM run WHERE id = $1", id.0).fetch_one(conn).await?;
     Ok(match missed.deadline_missed {
         true => Finish::failed(error_code::TIMED_OUT, missed.cancel_reason.unwrap_or_default()),
         false => finish.clone(),

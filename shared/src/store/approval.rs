@@ -1,0 +1,277 @@
+//! Approvals: steps that wait for a person's decision.
+//!
+//! Whoever decides first, a person or the time, holds the run's row and then the approval's: there is one outcome, and the
+//! step takes it in the same transaction.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::{
+    Result,
+    event::{self, NewEvent},
+    notify,
+    waiting::{self, Resolution},
+};
+use crate::domain::{
+    approval::{Decider, Decision, may_decide},
+    event as events,
+    ids::{ApplicationId, ResourceId, RunId, StepId},
+    run::{RunStatus, error_code},
+    step::StepStatus,
+};
+
+/// An approval and what it is about.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// The step that waits.
+    pub step_id: StepId,
+    /// That step's name.
+    pub step: String,
+    /// Its run.
+    pub run_id: RunId,
+    /// The run's workflow.
+    pub workflow: String,
+    /// The workflow's provider.
+    pub provider: String,
+    /// The resource that the run works on.
+    pub resource: Option<String>,
+    /// The application that the run is for.
+    pub application: Option<String>,
+    /// The team whose run it is.
+    pub team: String,
+    /// Who asked for the run.
+    pub requested_by: String,
+    /// What is to be decided.
+    pub message: String,
+    /// Roles that may decide; none: admins.
+    pub roles: Vec<String>,
+    /// Teams whose people may decide; none: all.
+    pub teams: Vec<String>,
+    /// When the step asked.
+    pub requested_at: DateTime<Utc>,
+    /// When the time to decide is up.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What it means when nobody decides: `reject` or `approve`.
+    pub on_timeout: String,
+    /// How it came out; none while it is open.
+    pub decision: Option<Decision>,
+    /// When.
+    pub decided_at: Option<DateTime<Utc>>,
+    /// By whom.
+    pub decided_by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Which approvals to list. What is not set does not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Open ones only.
+    pub open: bool,
+    /// That came out like this.
+    pub decision: Option<Decision>,
+    /// Of this run.
+    pub run_id: Option<RunId>,
+    /// Of runs for the application of this name.
+    pub application: Option<String>,
+    /// Of runs of this team.
+    pub team: Option<String>,
+}
+
+/// A page of approvals, those of the newest runs first: those before `before` (a step's id), at most `limit`.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn page(
+    executor: impl PgExecutor<'_>,
+    filter: &Filter,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Approval>> {
+    Ok(sqlx::query_as!(
+        Approval,
+        r#"SELECT p.step_id AS "step_id: StepId", step.name AS step, p.run_id AS "run_id: RunId", run.workflow, run.provider,
+                  r.name AS "resource?", a.name AS "application?", run.team, run.requested_by, p.message, p.roles, p.teams,
+                  p.requested_at, p.expires_at, p.on_timeout, p.decision AS "decision: Decision", p.decided_at, p.decided_by, p.reason
+           FROM approval p
+           JOIN step ON step.id = p.step_id
+           JOIN run ON run.id = p.run_id
+           LEFT JOIN resource r ON r.id = run.resource_id
+           LEFT JOIN application a ON a.id = run.application_id
+           WHERE (NOT $1 OR p.decision IS NULL) AND ($2::text IS NULL OR p.decision = $2) AND ($3::uuid IS NULL OR p.run_id = $3)
+             AND ($4::text IS NULL OR a.name = $4) AND ($5::text IS NULL OR run.team = $5) AND ($6::uuid IS NULL OR p.step_id < $6)
+           ORDER BY p.step_id DESC LIMIT $7"#,
+        filter.open,
+        filter.decision.map(Decision::as_str),
+        filter.run_id.map(|id| id.0),
+        filter.application,
+        filter.team,
+        before,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// What became of a decision.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decided {
+    /// It stands.
+    Applied,
+    /// It was decided before, or its time was up.
+    Before {
+        /// How.
+        decision: Decision,
+        /// By whom.
+        by: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Only people of these roles and teams may decide.
+    NotAllowed {
+        /// The roles; none: admins.
+        roles: Vec<String>,
+        /// The teams; none: all.
+        teams: Vec<String>,
+    },
+    /// The step asks for no approval now.
+    NotAsked(StepStatus),
+    /// There is no such run, or it has no such step.
+    Unknown,
+}
+
+/// Decides about a step that waits for a person: approved, or rejected.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn decide(
+    conn: &mut PgConnection,
+    run: RunId,
+    step: &str,
+    who: &Decider,
+    approve: bool,
+    reason: Option<&str>,
+) -> Result<Decided> {
+    // The run first: the lock order.
+    sqlx::query!("SELECT 1 AS one FROM run WHERE id = $1 FOR NO KEY UPDATE", run.0).fetch_optional(&mut *conn).await?;
+    let Some(found) = sqlx::query!(
+        r#"SELECT s.id AS "id: StepId", s.status AS "status: StepStatus", p.roles AS "roles?", p.teams AS "teams?", p.on_timeout AS "on_timeout?",
+                  p.decision AS "decision?: Decision", p.decided_by, p.decided_at, coalesce(p.expires_at <= now(), false) AS "late!",
+                  run.finished_at IS NOT NULL AS "over!"
+           FROM step s JOIN run ON run.id = s.run_id LEFT JOIN approval p ON p.step_id = s.id
+           WHERE s.run_id = $1 AND s.name = $2"#,
+        run.0,
+        step,
+    )
+    .fetch_optional(&mut *conn)
+    .await?
+    else {
+        return Ok(Decided::Unknown);
+    };
+    let (Some(roles), Some(teams)) = (found.roles, found.teams) else { return Ok(Decided::NotAsked(found.status)) };
+    if let (Some(decision), Some(at)) = (found.decision, found.decided_at) {
+        return Ok(Decided::Before { decision, by: found.decided_by.unwrap_or_else(|| "system".into()), at });
+    }
+    if found.over || found.status != StepStatus::Waiting {
+        return Ok(Decided::NotAsked(found.status));
+    }
+    if found.late {
+        // Its time was up before anyone said so.
+        let decision = expire_one(conn, run, found.id, found.on_timeout.as_deref() == Some("approve")).await?;
+        notify(conn).await?;
+        return Ok(Decided::Before { decision, by: "system".into(), at: Utc::now() });
+    }
+    if !may_decide(&roles, &teams, who) {
+        return Ok(Decided::NotAllowed { roles, teams });
+    }
+    let decision = if approve { Decision::Approved } else { Decision::Rejected };
+    record(conn, run, found.id, decision, &who.name, reason).await?;
+    notify(conn).await?;
+    Ok(Decided::Applied)
+}
+
+/// Decides about up to `limit` approvals whose time is up. Returns how many.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn expire(conn: &mut PgConnection, limit: i64) -> Result<usize> {
+    let due = sqlx::query!(
+        r#"SELECT p.step_id AS "step_id: StepId", p.run_id AS "run_id: RunId", p.on_timeout = 'approve' AS "approve!"
+           FROM approval p JOIN run ON run.id = p.run_id
+           WHERE p.decision IS NULL AND p.expires_at <= now()
+           ORDER BY p.expires_at LIMIT $1 FOR NO KEY UPDATE OF run SKIP LOCKED"#,
+        limit
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for one in &due {
+        expire_one(conn, one.run_id, one.step_id, one.approve).await?;
+    }
+    Ok(due.len())
+}
+
+async fn expire_one(conn: &mut PgConnection, run: RunId, step: StepId, approve: bool) -> Result<Decision> {
+    let decision = if approve { Decision::Approved } else { Decision::Expired };
+    record(conn, run, step, decision, "system", Some("nobody decided in time")).await?;
+    Ok(decision)
+}
+
+/// Records a decision, unless there is one, and gives it to the step. The run is locked.
+async fn record(
+    conn: &mut PgConnection,
+    run: RunId,
+    step: StepId,
+    decision: Decision,
+    by: &str,
+    reason: Option<&str>,
+) -> Result<()> {
+    let Some(decided) = sqlx::query!(
+        r#"UPDATE approval SET decision = $2, decided_at = now(), decided_by = $3, reason = $4
+           FROM step JOIN run ON run.id = step.run_id
+           WHERE approval.step_id = $1 AND decision IS NULL AND step.id = $1
+           RETURNING decided_at AS "decided_at!", step.name AS step, run.application_id AS "application_id: ApplicationId",
+                     run.resource_id AS "resource_id: ResourceId", run.status AS "status: RunStatus""#,
+        step.0,
+        decision.as_str(),
+        by,
+        reason,
+    )
+    .fetch_optional(&mut *conn)
+    .await?
+    else {
+        return Ok(());
+    };
+    event::append(
+        &mut *conn,
+        &[NewEvent {
+            kind: events::APPROVAL_DECIDED.into(),
+            application_id: decided.application_id,
+            resource_id: decided.resource_id,
+            run_id: Some(run),
+            step: Some(decided.step.clone()),
+            actor: Some(by.into()),
+            data: json!({"decision": decision, "reason": reason}),
+        }],
+    )
+    .await?;
+    if decided.status.is_final() {
+        return Ok(());
+    }
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let resolution = match decision {
+        Decision::Approved => {
+            let outputs = json!({"approved": true, "by": by, "reason": reason, "at": decided.decided_at});
+            let outputs: Map<String, Value> = outputs.as_object().cloned().unwrap_or_default();
+            Resolution::Completed { outputs, sensitive: Vec::new() }
+        }
+        Decision::Rejected => Resolution::failed(error_code::REJECTED, format!("rejected by {by}{why}")),
+        Decision::Expired | Decision::Withdrawn => {
+            Resolution::failed(error_code::APPROVAL_EXPIRED, "nobody decided in time")
+        }
+    };
+    // A step that waits no more has its outcome already.
+    let _ = waiting::resolve(conn, run, step, &resolution, by).await?;
+    Ok(())
+}
