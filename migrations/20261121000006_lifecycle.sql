@@ -32,6 +32,9 @@ ALTER TABLE resource
     ADD COLUMN workflow_override text,
     ADD COLUMN tags text[] NOT NULL DEFAULT '{}',
     ADD COLUMN protected boolean NOT NULL DEFAULT false,
+    -- Its outputs changed, and what depends on it has not been marked yet. Not marked at once: rows of resources are locked
+    -- in the order of their identities, and the end of a run holds its own resource already.
+    ADD COLUMN dependents_due boolean NOT NULL DEFAULT false,
     DROP CONSTRAINT resource_check,
     DROP CONSTRAINT resource_check2,
     -- A degraded resource may say why.
@@ -46,6 +49,8 @@ DROP INDEX resource_live_identity;
 CREATE UNIQUE INDEX resource_live_identity ON resource (identity) WHERE state <> 'terminated' AND desired = 'present';
 CREATE INDEX resource_leaving_identity ON resource (identity) WHERE state <> 'terminated' AND desired = 'absent';
 CREATE INDEX resource_leaving_name ON resource (name) WHERE state <> 'terminated' AND desired = 'absent';
+
+CREATE INDEX resource_dependents_due ON resource (id) WHERE dependents_due;
 
 DROP INDEX resource_to_resolve;
 CREATE INDEX resource_to_resolve ON resource (id)

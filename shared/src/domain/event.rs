@@ -6,6 +6,16 @@ use super::{resource::ResourceState, run::RunStatus};
 pub const APPLICATION_SUBMITTED: &str = "application.submitted";
 /// An application's deletion was asked for.
 pub const APPLICATION_DELETE_REQUESTED: &str = "application.delete_requested";
+/// An application and what is its own may not be deleted any more, or may again; its data says which.
+pub const APPLICATION_PROTECTION: &str = "application.protection";
+/// An application was given another time to live; its data says until when.
+pub const APPLICATION_EXPIRY: &str = "application.expiry";
+/// An application's time was over, and its protection kept it.
+pub const APPLICATION_EXPIRY_BLOCKED: &str = "application.expiry_blocked";
+/// A submission asks for the resource differently; its data holds the params as written.
+pub const RESOURCE_CHANGED: &str = "resource.changed";
+/// The resource may not be deleted any more, or may again; its data says which.
+pub const RESOURCE_PROTECTION: &str = "resource.protection";
 /// The last resource of a deleted application is gone.
 pub const APPLICATION_DELETED: &str = "application.deleted";
 /// A run was made.
@@ -24,6 +34,8 @@ pub const WRITE_REFUSED: &str = "write.refused";
 pub const STEP_STARTED: &str = "step.started";
 /// An attempt of a step ended; its data says how.
 pub const STEP_FINISHED: &str = "step.finished";
+/// A step will not run: its condition is false, or what it needed did not succeed; its data says which.
+pub const STEP_SKIPPED: &str = "step.skipped";
 /// A step failed and will be tried again.
 pub const STEP_RETRYING: &str = "step.retrying";
 /// A step waits for something that is not a container; its data says for what.

@@ -32,10 +32,12 @@ impl ResourceState {
         match self {
             S::Requested => matches!(next, S::Provisioning | S::Failed | S::Terminating | S::Terminated),
             S::Provisioning => matches!(next, S::Active | S::Failed),
-            S::Active => matches!(next, S::Updating | S::Degraded | S::Terminating),
+            // Failed without a run: what is asked for now cannot be made of it, and it is still as it was.
+            S::Active => matches!(next, S::Updating | S::Degraded | S::Failed | S::Terminating),
             S::Updating => matches!(next, S::Active | S::Degraded | S::Failed),
             S::Degraded => matches!(next, S::Updating | S::Active | S::Failed | S::Terminating),
-            S::Failed => matches!(next, S::Provisioning | S::Updating | S::Terminating | S::Terminated),
+            // Active without a run: what is asked for is again what is there.
+            S::Failed => matches!(next, S::Provisioning | S::Updating | S::Active | S::Terminating | S::Terminated),
             S::Terminating => matches!(next, S::Terminated | S::Failed),
             S::Terminated => false,
         }
@@ -47,6 +49,15 @@ impl ResourceState {
         matches!(self, Self::Terminated)
     }
 }
+
+/// The annotation, of an application or a resource, that forbids its deletion when it is `true`.
+pub const PROTECTION: &str = "slipway.dev/deletion-protection";
+/// The annotation of an application that says how long it lives, as `8h`.
+pub const TTL: &str = "slipway.dev/ttl";
+/// The annotation of a resource that names the workflow which is to serve it.
+pub const WORKFLOW: &str = "slipway.dev/workflow";
+/// The annotation of a resource with tags, separated by commas, that a choice of workflows goes by.
+pub const TAGS: &str = "slipway.dev/tags";
 
 /// `type.class#workload.name`, or `type.class#id` when the resource is shared: two requests with the same identity
 /// ask for the same resource. A missing class is written `default`.

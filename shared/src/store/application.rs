@@ -10,13 +10,21 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
+mod expiry;
+mod generation;
+mod protection;
+
+pub use expiry::{Expired, expire_one, set_expiry};
+pub use generation::{Generation, generation, generations, latest_generation};
+pub use protection::{Protection, protect};
+
 use super::{
     Result,
     event::{self, NewEvent},
     labels::LabelSelector,
     notify, resource,
 };
-use crate::domain::{event as events, ids::ApplicationId};
+use crate::domain::{event as events, ids::ApplicationId, resource::PROTECTION};
 
 /// An application and how its resources stand.
 #[derive(Clone, Debug)]
@@ -39,9 +47,15 @@ pub struct Application {
     pub delete_requested_at: Option<DateTime<Utc>>,
     /// When its last resource was gone.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Whether it may not be deleted, by its spec or by a person.
+    pub protected: bool,
+    /// When it will be deleted by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Since when its protection keeps it beyond that time.
+    pub expiry_blocked_at: Option<DateTime<Utc>>,
     /// Resources it uses that are not terminated.
     pub resources: i64,
-    /// Those of them that are active.
+    /// Those of them that are active, and as asked for.
     pub active: i64,
     /// Those of them that failed.
     pub failed: i64,
@@ -73,11 +87,14 @@ pub async fn page(
     Ok(sqlx::query_as!(
         Application,
         r#"SELECT a.id AS "id: ApplicationId", a.name, a.team, a.generation, a.labels, a.created_at, a.updated_at,
-                  a.delete_requested_at, a.deleted_at, used.resources AS "resources!", used.active AS "active!",
-                  used.failed AS "failed!"
+                  a.delete_requested_at, a.deleted_at, a.expires_at, a.expiry_blocked_at,
+                  (a.protected OR coalesce(g.spec -> 'metadata' -> 'annotations' ->> $10, '') = 'true') AS "protected!",
+                  used.resources AS "resources!", used.active AS "active!", used.failed AS "failed!"
            FROM application a
+           LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
            CROSS JOIN LATERAL (
-               SELECT count(*) AS resources, count(*) FILTER (WHERE r.state = 'active') AS active,
+               SELECT count(*) AS resources,
+                      count(*) FILTER (WHERE r.state = 'active' AND r.reconcile_requested_at IS NULL AND NOT r.dependents_due) AS active,
                       count(*) FILTER (WHERE r.state = 'failed') AS failed
                FROM resource r
                WHERE r.state <> 'terminated'
@@ -96,6 +113,7 @@ pub async fn page(
         &filter.labels.present,
         &filter.labels.absent,
         limit,
+        PROTECTION,
     )
     .fetch_all(executor)
     .await?)
@@ -109,38 +127,6 @@ pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Ap
     let filter = Filter { name: Some(name.into()), deleted: true, ..Filter::default() };
     // A name becomes free only by deletion, so the newest is the live one if any is.
     Ok(page(executor, &filter, None, 1).await?.pop())
-}
-
-/// One accepted submission.
-#[derive(Clone, Debug)]
-pub struct Generation {
-    /// Its number.
-    pub number: i32,
-    /// The Score file as JSON.
-    pub spec: Value,
-    /// SHA-256 of the spec in canonical JSON.
-    pub digest: Vec<u8>,
-    /// What compatibility mode had to say about it.
-    pub warnings: Value,
-    /// The name of the key it came with.
-    pub submitted_by: String,
-    /// When it was accepted.
-    pub created_at: DateTime<Utc>,
-}
-
-/// The latest generation of an application.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn latest_generation(executor: impl PgExecutor<'_>, id: ApplicationId) -> Result<Option<Generation>> {
-    Ok(sqlx::query_as!(
-        Generation,
-        "SELECT number, spec, digest, warnings, submitted_by, created_at FROM generation
-         WHERE application_id = $1 ORDER BY number DESC LIMIT 1",
-        id.0
-    )
-    .fetch_optional(executor)
-    .await?)
 }
 
 /// Takes the lock that every change of the application of that name happens under, until the transaction ends.
@@ -161,6 +147,13 @@ pub enum Deletion {
     Underway,
     /// It had nothing that must go first, and is deleted.
     Done,
+    /// It may not be deleted; nothing was changed.
+    Protected {
+        /// Whether the application itself is protected.
+        application: bool,
+        /// Names of its resources that are.
+        resources: Vec<String>,
+    },
     /// There is no such application, or it was deleted before.
     Unknown,
 }
@@ -172,10 +165,14 @@ pub enum Deletion {
 /// When Postgres cannot be reached, or a run of it was claimed in between ([`super::StoreError::is_conflict`]: try again).
 pub async fn delete(conn: &mut PgConnection, name: &str, actor: &str) -> Result<Deletion> {
     lock_name(conn, name).await?;
+    // The live one, or else one that is on its way out.
     let found = sqlx::query!(
-        r#"SELECT id AS "id: ApplicationId", delete_requested_at IS NOT NULL AS "underway!"
-           FROM application WHERE name = $1 AND deleted_at IS NULL"#,
-        name
+        r#"SELECT a.id AS "id: ApplicationId", a.delete_requested_at IS NOT NULL AS "underway!",
+                  (a.protected OR coalesce(g.spec -> 'metadata' -> 'annotations' ->> $2, '') = 'true') AS "protected!"
+           FROM application a LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
+           WHERE a.name = $1 AND a.deleted_at IS NULL ORDER BY a.id DESC LIMIT 1"#,
+        name,
+        PROTECTION,
     )
     .fetch_optional(&mut *conn)
     .await?;
@@ -183,8 +180,13 @@ pub async fn delete(conn: &mut PgConnection, name: &str, actor: &str) -> Result<
     if found.underway {
         return Ok(Deletion::Underway);
     }
-    // Requested before it is released: whoever removes the last resource then knows that the application goes too.
-    let resources = resource::release_all(&mut *conn, found.id, actor).await?;
+    if found.protected {
+        return Ok(Deletion::Protected { application: true, resources: Vec::new() });
+    }
+    let resources = match resource::release_all(&mut *conn, found.id, actor).await? {
+        Ok(resources) => resources,
+        Err(resources) => return Ok(Deletion::Protected { application: false, resources }),
+    };
     sqlx::query!(
         "UPDATE application SET delete_requested_at = now(), updated_at = now(),
                 deleted_at = CASE WHEN $2 THEN now() END

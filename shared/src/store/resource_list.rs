@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Result, labels::LabelSelector};
 use crate::domain::{
     ids::{ApplicationId, ResourceId, RunId},
-    resource::ResourceState,
+    resource::{PROTECTION, ResourceState},
     run::RunStatus,
 };
 
@@ -35,6 +35,18 @@ pub struct Resource {
     pub params: Value,
     /// As the last run saw them.
     pub resolved_params: Option<Value>,
+    /// As the last create or update that completed saw them; none: nothing was made.
+    pub applied_params: Option<Value>,
+    /// Since when an update that did not complete may have changed what is there.
+    pub applied_uncertain_since: Option<DateTime<Utc>>,
+    /// Whether it, or what names its outputs, is still to be compared with what is wanted.
+    pub reconciling: bool,
+    /// Whether it may not be deleted, by its spec or by a person.
+    pub protected: bool,
+    /// Tags that a choice of workflows goes by.
+    pub tags: Vec<String>,
+    /// The workflow that is to serve it.
+    pub workflow_override: Option<String>,
     /// Annotations from the spec.
     pub annotations: Value,
     /// Labels.
@@ -90,6 +102,8 @@ pub struct Filter {
     pub labels: LabelSelector,
     /// Terminated ones too.
     pub terminated: bool,
+    /// Those too that were terminated at this time or later.
+    pub ended_since: Option<DateTime<Utc>>,
 }
 
 /// A page of resources, newest first: those before `before` (none: from the newest), at most `limit`.
@@ -106,9 +120,19 @@ pub async fn page(
         Resource,
         r#"SELECT r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", a.name AS application, r.name,
                   r.type AS kind, r.class, r.identity, r.shared, r.params, r.resolved_params, r.annotations, r.labels, r.outputs,
+                  r.applied_params, r.applied_uncertain_since, r.tags, r.workflow_override,
+                  (r.reconcile_requested_at IS NOT NULL OR r.dependents_due) AS "reconciling!",
+                  (r.protected OR coalesce(r.annotations ->> $13, '') = 'true') AS "protected!",
                   r.sensitive_outputs, r.state AS "state: ResourceState", r.state_since, r.desired = 'absent' AS "absent!",
                   r.current_run_id AS "current_run_id: RunId", r.last_run_id AS "last_run_id: RunId",
-                  run.status AS "run_status?: RunStatus", run.reason AS "run_reason?", r.error_code, r.error_message,
+                  run.status AS "run_status?: RunStatus", 
+                  -- Without a run, one that is to be compared waits for what it names.
+                  CASE WHEN run.id IS NOT NULL OR r.reconcile_requested_at IS NULL THEN run.reason
+                       ELSE (SELECT CASE WHEN bool_or(other.state = 'failed') THEN 'DependencyFailed' ELSE 'WaitingForDependency' END
+                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
+                             WHERE d.resource_id = r.id AND d.wanted
+                               AND (other.state NOT IN ('active', 'degraded') OR other.reconcile_requested_at IS NOT NULL)
+                             HAVING count(*) > 0) END AS "run_reason?", r.error_code, r.error_message,
                   r.provider, r.provider_version, r.state_uncertain_since, r.created_at, r.updated_at
            FROM resource r
            JOIN application a ON a.id = r.application_id
@@ -122,7 +146,7 @@ pub async fn page(
                   SELECT o.id FROM resource o WHERE o.application_id = $6
                   UNION SELECT u.resource_id FROM resource_user u WHERE u.application_id = $6))
              AND r.labels @> $7 AND NOT r.labels @> ANY ($8::jsonb[]) AND r.labels ?& $9 AND NOT r.labels ?| $10
-             AND ($11 OR r.state <> 'terminated')
+             AND ($11 OR r.state <> 'terminated' OR r.state_since >= $14)
            ORDER BY r.id DESC LIMIT $12"#,
         filter.id.map(|id| id.0),
         before,
@@ -136,6 +160,8 @@ pub async fn page(
         &filter.labels.absent,
         filter.terminated || filter.state == Some(ResourceState::Terminated),
         limit,
+        PROTECTION,
+        filter.ended_since,
     )
     .fetch_all(executor)
     .await?)
@@ -171,7 +197,7 @@ pub async fn users(executor: impl PgExecutor<'_>, id: ResourceId) -> Result<Vec<
 /// When Postgres cannot be reached.
 pub async fn dependencies(executor: impl PgExecutor<'_>, id: ResourceId) -> Result<Vec<ResourceId>> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT depends_on_id AS "id: ResourceId" FROM resource_dependency WHERE resource_id = $1 ORDER BY 1"#,
+        r#"SELECT depends_on_id AS "id: ResourceId" FROM resource_dependency WHERE resource_id = $1 AND wanted ORDER BY 1"#,
         id.0
     )
     .fetch_all(executor)

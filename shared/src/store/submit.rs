@@ -1,23 +1,23 @@
-//! A submission: one transaction from a validated Score file to resources that the scheduler will have made.
+//! A submission: one transaction from a validated Score file to resources that the scheduler will have made, changed and
+//! removed.
+
+mod diff;
+mod standing;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{
-    Result, application,
-    event::{self, NewEvent},
-    notify,
-};
-use crate::domain::{
-    event as events,
-    ids::{ApplicationId, ResourceId},
-    resource::ResourceState,
-};
+pub use diff::{Alteration, Diff, Present, Removal, Standing, diff};
+
+use super::{Result, application, notify, resource, run};
+use crate::domain::ids::{ApplicationId, ResourceId};
 
 /// A validated submission.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Submission {
     /// Name of the workload.
     pub name: String,
@@ -33,12 +33,31 @@ pub struct Submission {
     pub warnings: Value,
     /// What it needs, by name.
     pub resources: BTreeMap<String, Wanted>,
+    /// Tags and workflows that came beside the spec; they are in `resources` already.
+    pub choices: Choices,
+    /// Seconds it is to live from now on by its own annotation.
+    pub ttl_s: Option<u32>,
+    /// Seconds it is to live from now on by request; goes before the annotation.
+    pub requested_ttl_s: Option<u32>,
+    /// The generation whose content this is, when it is brought back.
+    pub restores: Option<i32>,
     /// The name of the key it came with.
     pub actor: String,
 }
 
+/// What came beside a spec to choose workflows by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choices {
+    /// Tags for every resource.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// Workflows by the resource they are for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workflows: BTreeMap<String, String>,
+}
+
 /// One resource that a submission asks for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
     /// Its type.
     pub kind: String,
@@ -58,6 +77,10 @@ pub struct Wanted {
     pub depends_on: BTreeSet<String>,
     /// Whether its params name metadata of the workload, which differs from application to application.
     pub names_metadata: bool,
+    /// Tags that a choice among its provider's workflows goes by; sorted.
+    pub tags: Vec<String>,
+    /// The workflow that is to serve it, whatever its tags.
+    pub workflow: Option<String>,
 }
 
 /// What became of a submission.
@@ -71,8 +94,10 @@ pub enum Submitted {
         generation: i32,
         /// Whether the application is new.
         created: bool,
+        /// What it changes.
+        diff: Diff,
     },
-    /// The latest generation has the same content: nothing was changed.
+    /// The latest generation has the same content: nothing was changed, but the time it has to live when it came with one.
     Unchanged {
         /// The application.
         id: ApplicationId,
@@ -86,291 +111,77 @@ pub enum Submitted {
 /// Why a valid submission cannot be accepted now.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
-    /// The application is being deleted.
-    Deleting,
     /// The application belongs to this other team.
     OtherTeam(String),
-    /// It changes or removes resources.
-    Changes {
-        /// Names of resources asked for differently than before.
-        changed: Vec<String>,
-        /// Names of resources not asked for any more.
-        removed: Vec<String>,
-    },
     /// Shared resources that another application asked for with other params; (name, identity) each.
     SharedConflict(Vec<(String, String)>),
-    /// Resources of these (name, identity) are being removed right now.
-    Terminating(Vec<(String, String)>),
+    /// It would remove what may not be deleted.
+    Protected {
+        /// Whether it is the application that is protected, and so all that it has.
+        application: bool,
+        /// Names of the resources.
+        resources: Vec<String>,
+    },
 }
 
-/// A resource that is there already, locked.
-struct Present {
-    id: ResourceId,
-    application_id: ApplicationId,
-    kind: String,
-    class: Option<String>,
-    params: Value,
-    annotations: Value,
-    absent: bool,
-    state: ResourceState,
-    depends_on: BTreeSet<ResourceId>,
-}
-
-/// Accepts a submission: the application, its new generation, its new resources, their dependencies, events, one NOTIFY.
+/// Accepts a submission: the application, its new generation, its resources as they should be, their dependencies, events,
+/// one NOTIFY. What is named no more should be gone, and what runs to make it is cancelled.
 /// Nothing is written when it is refused or changes nothing; the caller rolls back or commits as it likes.
 ///
 /// # Errors
-/// When Postgres cannot be reached. [`super::StoreError::is_conflict`] means that another submission or a removal got
-/// in between: roll back and try again.
+/// When Postgres cannot be reached. [`super::StoreError::is_conflict`] means that another submission or a run that ended
+/// got in between: roll back and try again.
 pub async fn submit(conn: &mut PgConnection, submission: &Submission) -> Result<Submitted> {
     application::lock_name(conn, &submission.name).await?;
-    let existing = sqlx::query!(
-        r#"SELECT a.id AS "id: ApplicationId", a.team, a.generation, a.delete_requested_at IS NOT NULL AS "deleting!", g.digest
-           FROM application a JOIN generation g ON g.application_id = a.id AND g.number = a.generation
-           WHERE a.name = $1 AND a.deleted_at IS NULL"#,
-        submission.name
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
+    let existing = standing::application(conn, &submission.name).await?;
     if let Some(found) = &existing {
-        if found.deleting {
-            return Ok(Submitted::Refused(Refusal::Deleting));
-        }
         if submission.team.as_ref().is_some_and(|team| *team != found.team) {
             return Ok(Submitted::Refused(Refusal::OtherTeam(found.team.clone())));
         }
-        if found.digest == submission.digest {
+        if found.digest == submission.digest && found.choices.0 == submission.choices {
+            if let Some(seconds) = submission.requested_ttl_s {
+                application::set_expiry(conn, found.id, Some(seconds), &submission.actor).await?;
+            }
             return Ok(Submitted::Unchanged { id: found.id, generation: found.generation });
         }
     }
-    let id = existing.as_ref().map_or_else(ApplicationId::new, |found| found.id);
-    let generation = existing.as_ref().map_or(1, |found| found.generation + 1);
-    let created = existing.is_none();
-
-    let uses = if created { BTreeMap::new() } else { uses_of(conn, id).await? };
-    let present = lock_present(conn, submission).await?;
-    if let Some(refusal) = refusal(submission, id, &uses, &present) {
-        return Ok(Submitted::Refused(refusal));
-    }
-    if created {
-        let team = submission.team.as_deref().unwrap_or("default");
-        sqlx::query!(
-            "INSERT INTO application (id, name, team, generation, labels) VALUES ($1, $2, $3, 1, $4)",
-            id.0,
-            submission.name,
-            team,
-            submission.labels,
-        )
-        .execute(&mut *conn)
-        .await?;
-    }
-    sqlx::query!(
-        "INSERT INTO generation (application_id, number, spec, digest, warnings, submitted_by) VALUES ($1, $2, $3, $4, $5, $6)",
-        id.0,
-        generation,
-        submission.spec,
-        &submission.digest[..],
-        submission.warnings,
-        submission.actor,
-    )
-    .execute(&mut *conn)
-    .await?;
-    add_resources(conn, submission, id, present).await?;
-    if !created {
-        sqlx::query!(
-            "UPDATE application SET generation = $2, labels = $3, updated_at = now() WHERE id = $1",
-            id.0,
-            generation,
-            submission.labels,
-        )
-        .execute(&mut *conn)
-        .await?;
+    // Runs before resources: the lock order. More than will be cancelled is locked, never less: the name's lock keeps what
+    // the application uses as it is.
+    let live = match &existing {
+        Some(found) => standing::lock_live_runs_of_dropped(conn, found.id, submission).await?,
+        None => Vec::new(),
+    };
+    let standing = standing::lock(conn, existing.as_ref(), submission).await?;
+    let diff = match diff(submission, &standing) {
+        Ok(diff) => diff,
+        Err(refusal) => return Ok(Submitted::Refused(refusal)),
+    };
+    let (id, generation, created) = write::application(conn, submission, existing.as_ref()).await?;
+    write::resources(conn, submission, id, generation, &standing, &diff).await?;
+    let gone: BTreeSet<ResourceId> = diff.remove.iter().map(|removal| removal.id).collect();
+    resource::leave(conn, &gone).await?;
+    resource::make_way(conn, id).await?;
+    for (run, _) in live.iter().filter(|(_, resource)| gone.contains(resource)) {
+        let _ = run::request_cancel(conn, *run, &submission.actor, "its resource is not asked for any more").await?;
     }
     notify(conn).await?;
-    Ok(Submitted::Accepted { id, generation, created })
+    Ok(Submitted::Accepted { id, generation, created, diff })
 }
 
-/// Names under which the application uses resources, with those resources' identities.
-async fn uses_of(conn: &mut PgConnection, id: ApplicationId) -> Result<BTreeMap<String, String>> {
-    let rows = sqlx::query!(
-        "SELECT u.name, r.identity FROM resource_user u JOIN resource r ON r.id = u.resource_id
-         WHERE u.application_id = $1 AND r.state <> 'terminated'",
-        id.0
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.name, row.identity)).collect())
-}
-
-/// Locks, by identity, the resources asked for that are there already.
-async fn lock_present(conn: &mut PgConnection, submission: &Submission) -> Result<BTreeMap<String, Present>> {
-    let identities: Vec<String> = submission.resources.values().map(|wanted| wanted.identity.clone()).collect();
-    let rows = sqlx::query!(
-        r#"SELECT identity, id AS "id: ResourceId", application_id AS "application_id: ApplicationId", type AS kind, class, params,
-                  annotations, desired = 'absent' AS "absent!", state AS "state: ResourceState",
-                  ARRAY(SELECT depends_on_id FROM resource_dependency d WHERE d.resource_id = resource.id)
-                      AS "depends_on!: Vec<ResourceId>"
-           FROM resource WHERE identity = ANY ($1) AND state <> 'terminated'
-           ORDER BY identity FOR NO KEY UPDATE"#,
-        &identities
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let present = Present {
-                id: row.id,
-                application_id: row.application_id,
-                kind: row.kind,
-                class: row.class,
-                params: row.params,
-                annotations: row.annotations,
-                absent: row.absent,
-                state: row.state,
-                depends_on: row.depends_on.into_iter().collect(),
-            };
-            (row.identity, present)
-        })
-        .collect())
-}
-
-/// Why this submission cannot be accepted beside what is there, if so.
-fn refusal(
-    submission: &Submission,
-    id: ApplicationId,
-    uses: &BTreeMap<String, String>,
-    present: &BTreeMap<String, Present>,
-) -> Option<Refusal> {
-    let removed: Vec<String> = uses.keys().filter(|name| !submission.resources.contains_key(*name)).cloned().collect();
-    let (mut changed, mut conflicts, mut terminating) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, wanted) in &submission.resources {
-        let mine = uses.get(name);
-        if mine.is_some_and(|identity| *identity != wanted.identity) {
-            changed.push(name.clone());
-            continue;
-        }
-        let Some(there) = present.get(&wanted.identity) else { continue };
-        if there.absent || there.state == ResourceState::Terminating {
-            terminating.push((name.clone(), wanted.identity.clone()));
-            continue;
-        }
-        if asks_for_the_same(submission, id, wanted, there, present) {
-            continue;
-        }
-        if mine.is_some() && there.application_id == id {
-            changed.push(name.clone());
-        } else {
-            conflicts.push((name.clone(), wanted.identity.clone()));
-        }
-    }
-    if !terminating.is_empty() {
-        Some(Refusal::Terminating(terminating))
-    } else if !changed.is_empty() || !removed.is_empty() {
-        Some(Refusal::Changes { changed, removed })
-    } else if !conflicts.is_empty() {
-        Some(Refusal::SharedConflict(conflicts))
-    } else {
-        None
-    }
-}
-
-/// Whether a resource that is there is what the submission asks for: the same words, meaning the same things.
-fn asks_for_the_same(
-    submission: &Submission,
-    id: ApplicationId,
-    wanted: &Wanted,
-    there: &Present,
-    present: &BTreeMap<String, Present>,
-) -> bool {
-    let needed: Option<BTreeSet<ResourceId>> =
-        wanted.depends_on.iter().map(|name| Some(present.get(&submission.resources.get(name)?.identity)?.id)).collect();
-    wanted.kind == there.kind
-        && wanted.class == there.class
-        && wanted.params == there.params
-        && wanted.annotations == there.annotations
-        && needed.as_ref() == Some(&there.depends_on)
-        && (there.application_id == id || !wanted.names_metadata)
-}
-
-/// Inserts what is not there yet, in the order of identities, and notes what this application uses.
-async fn add_resources(
+/// What a submission would change; writes nothing and locks nothing beyond this transaction.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn preview(
     conn: &mut PgConnection,
     submission: &Submission,
-    id: ApplicationId,
-    present: BTreeMap<String, Present>,
-) -> Result<()> {
-    let mut ids: BTreeMap<String, ResourceId> =
-        present.into_iter().map(|(identity, there)| (identity, there.id)).collect();
-    let mut new: BTreeMap<&str, (&String, &Wanted)> = BTreeMap::new();
-    for (name, wanted) in &submission.resources {
-        if !ids.contains_key(&wanted.identity) {
-            new.entry(&wanted.identity).or_insert((name, wanted));
-        }
+) -> Result<std::result::Result<(Standing, Diff), Refusal>> {
+    let existing = standing::application(conn, &submission.name).await?;
+    if let Some(found) = &existing
+        && submission.team.as_ref().is_some_and(|team| *team != found.team)
+    {
+        return Ok(Err(Refusal::OtherTeam(found.team.clone())));
     }
-    let made: Vec<(ResourceId, &String, &Wanted)> =
-        new.into_values().map(|(name, wanted)| (ResourceId::new(), name, wanted)).collect();
-    for (made_id, _, wanted) in &made {
-        ids.insert(wanted.identity.clone(), *made_id);
-    }
-    // Another application that makes the same shared resource at this moment: the unique index makes this one wait and
-    // then fail with a conflict, and the next try finds the resource.
-    sqlx::query!(
-        "INSERT INTO resource (id, application_id, name, type, class, identity, shared, params, annotations, labels)
-         SELECT id, $2, name, type, class, identity, shared, params, annotations, labels
-         FROM UNNEST($1::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::jsonb[], $9::jsonb[], $10::jsonb[])
-              AS new (id, name, type, class, identity, shared, params, annotations, labels)
-         ORDER BY identity",
-        &made.iter().map(|(id, ..)| id.0).collect::<Vec<_>>(),
-        id.0,
-        &made.iter().map(|(_, name, _)| (*name).clone()).collect::<Vec<_>>(),
-        &made.iter().map(|(.., wanted)| wanted.kind.clone()).collect::<Vec<_>>(),
-        &made.iter().map(|(.., wanted)| wanted.class.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &made.iter().map(|(.., wanted)| wanted.identity.clone()).collect::<Vec<_>>(),
-        &made.iter().map(|(.., wanted)| wanted.shared).collect::<Vec<_>>(),
-        &made.iter().map(|(.., wanted)| wanted.params.clone()).collect::<Vec<_>>(),
-        &made.iter().map(|(.., wanted)| wanted.annotations.clone()).collect::<Vec<_>>(),
-        &made.iter().map(|(.., wanted)| wanted.labels.clone()).collect::<Vec<_>>(),
-    )
-    .execute(&mut *conn)
-    .await?;
-    let used = |wanted: &Wanted| ids.get(&wanted.identity).map(|id| id.0);
-    sqlx::query!(
-        "INSERT INTO resource_user (resource_id, application_id, name)
-         SELECT resource_id, $2, name FROM UNNEST($1::uuid[], $3::text[]) AS new (resource_id, name)
-         ON CONFLICT DO NOTHING",
-        &submission.resources.values().filter_map(used).collect::<Vec<_>>(),
-        id.0,
-        &submission.resources.keys().cloned().collect::<Vec<_>>(),
-    )
-    .execute(&mut *conn)
-    .await?;
-    let edges = made.iter().flat_map(|(made_id, _, wanted)| {
-        let needs = wanted.depends_on.iter().filter_map(|name| submission.resources.get(name).and_then(used));
-        needs.map(|needed| (made_id.0, needed))
-    });
-    let (dependents, needed): (Vec<_>, Vec<_>) = edges.unzip();
-    sqlx::query!(
-        "INSERT INTO resource_dependency (resource_id, depends_on_id)
-         SELECT * FROM UNNEST($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING",
-        &dependents,
-        &needed,
-    )
-    .execute(&mut *conn)
-    .await?;
-    let mut happened = vec![NewEvent {
-        kind: events::APPLICATION_SUBMITTED.into(),
-        application_id: Some(id),
-        actor: Some(submission.actor.clone()),
-        data: json!({"resources": made.iter().map(|(_, name, _)| name).collect::<Vec<_>>()}),
-        ..NewEvent::default()
-    }];
-    happened.extend(made.iter().map(|(made_id, ..)| NewEvent {
-        kind: events::resource_became(ResourceState::Requested),
-        application_id: Some(id),
-        resource_id: Some(*made_id),
-        actor: Some(submission.actor.clone()),
-        ..NewEvent::default()
-    }));
-    event::append(conn, &happened).await
+    let standing = standing::lock(conn, existing.as_ref(), submission).await?;
+    Ok(diff(submission, &standing).map(|diff| (standing, diff)))
 }
