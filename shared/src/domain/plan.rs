@@ -22,6 +22,10 @@ pub struct Plan {
     /// Values that the provider's settings in the instance's configuration give its workflows; no secrets.
     #[serde(default)]
     pub settings: Map<String, Value>,
+    /// What `.variables` holds before any step has set one: templates over `.parameters`, `.settings` and `.run`, rendered
+    /// when the run begins.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Value>,
     /// Steps that may run at once.
     #[serde(default = "default_parallel")]
     pub max_parallel: u16,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     problem::{MAX_PROBLEMS, Problem, Warning, code, did_you_mean, nearest, pointer, short},
-    yaml::{self, Positions},
+    yaml::{self, Position, Positions},
 };
 
 /// A document that is being read.
@@ -30,13 +30,16 @@ impl Document {
     /// Reads the text; `file` is named in problems.
     pub(crate) fn parse(text: &str, file: Option<&str>) -> Result<Rc<Self>, Vec<Problem>> {
         match yaml::parse(text) {
-            Ok((value, positions)) => {
-                Ok(Rc::new(Self { value, positions, file: file.map(str::to_owned), found: RefCell::default() }))
-            }
+            Ok((value, positions)) => Ok(Self::new(value, positions, file)),
             Err(problems) => {
                 Err(problems.into_iter().map(|problem| Problem { file: file.map(str::to_owned), ..problem }).collect())
             }
         }
+    }
+
+    /// A document whose values were changed after it was read; places are those of the text.
+    pub(crate) fn new(value: Value, positions: Positions, file: Option<&str>) -> Rc<Self> {
+        Rc::new(Self { value, positions, file: file.map(str::to_owned), found: RefCell::default() })
     }
 
     /// The whole of it.
@@ -46,12 +49,16 @@ impl Document {
 
     /// Adds a problem at `path`.
     pub(crate) fn report(&self, code: &'static str, path: &str, message: impl Into<String>) {
+        self.report_placed(code, path, self.positions.of(path), message);
+    }
+
+    fn report_placed(&self, code: &'static str, path: &str, place: Option<Position>, message: impl Into<String>) {
         let mut found = self.found.borrow_mut();
         if found.problems.len() >= MAX_PROBLEMS {
             found.left_out += 1;
             return;
         }
-        let problem = Problem::new(code, message).at(path).placed(self.positions.of(path));
+        let problem = Problem::new(code, message).at(path).placed(place);
         found.problems.push(Problem { file: self.file.clone(), ..problem });
     }
 
@@ -106,6 +113,14 @@ pub(crate) struct Fields<'a> {
 impl<'a> Cursor<'a> {
     pub(crate) fn report(&self, code: &'static str, message: impl Into<String>) {
         self.document.report(code, &self.path, message);
+    }
+
+    /// A problem at a character (from 1) of this string; where that has no place of its own, the message says it.
+    pub(crate) fn report_within(&self, code: &'static str, column: u32, message: &str) {
+        match self.document.positions.within(&self.path, column) {
+            Some(place) => self.document.report_placed(code, &self.path, Some(place), message),
+            None => self.report(code, format!("{message} (at character {column} of the text)")),
+        }
     }
 
     pub(crate) fn warn(&self, message: impl Into<String>) {

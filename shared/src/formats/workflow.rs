@@ -34,6 +34,9 @@ pub struct Workflow {
     pub description: Option<String>,
     /// What its runs take.
     pub parameters: Vec<Parameter>,
+    /// What `.variables` holds before any step has set one; may hold templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Value>,
     /// In the order of the file; `depends_on` is complete.
     pub steps: Vec<Step>,
     /// What its runs give back.
@@ -100,6 +103,7 @@ fn read(root: &Cursor<'_>) -> Option<Workflow> {
         name: name?.to_owned(),
         description,
         parameters,
+        variables: BTreeMap::new(),
         steps,
         outputs,
         timeout_s,

@@ -27,6 +27,8 @@ const MAX_REPEATED_BYTES: usize = 4 * MAX_BYTES;
 const MAX_FLOW_WORK: usize = 3_000_000;
 /// Separators inside flow brackets.
 const MAX_FLOW_SEPARATORS: usize = 5 * MAX_NODES;
+/// Documents that one text may hold where several are allowed.
+pub const MAX_DOCUMENTS: usize = 64;
 
 /// A place in a text, counted from 1; columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Positions {
 struct Place {
     key: Option<Position>,
     value: Position,
+    /// Characters between the start of a value and its text: 1 for a quote. None where a text does not start on its line.
+    inset: Option<u32>,
     children: Children,
 }
 
@@ -62,6 +66,19 @@ impl Positions {
     /// value around it that exists.
     #[must_use]
     pub fn of(&self, path: &str) -> Option<Position> {
+        self.place(path).map(|place| place.key.unwrap_or(place.value))
+    }
+
+    /// The place of the `column`th character (from 1) of the string at `path`; None where that cannot be told from the
+    /// string alone, as in one over several lines.
+    #[must_use]
+    pub fn within(&self, path: &str, column: u32) -> Option<Position> {
+        let place = self.place(path)?;
+        let column = place.value.column.checked_add(place.inset?)?.checked_add(column.saturating_sub(1))?;
+        Some(Position { line: place.value.line, column })
+    }
+
+    fn place(&self, path: &str) -> Option<&Place> {
         let mut at = self.root.as_ref()?;
         for segment in path.split('/').skip(1) {
             let segment = segment.replace("~1", "/").replace("~0", "~");
@@ -75,7 +92,7 @@ impl Positions {
                 None => break,
             }
         }
-        Some(at.key.unwrap_or(at.value))
+        Some(at)
     }
 }
 
@@ -96,6 +113,18 @@ fn refuse_zero_bytes(text: &str) -> Result<(), Vec<Problem>> {
 /// The text is too large, too deep, has too many values or aliases, is not well-formed, holds several documents,
 /// a duplicate key, a key that is no string, a merge key, a tag, or a number JSON cannot hold; each with its place.
 pub fn parse(text: &str) -> Result<(Value, Positions), Vec<Problem>> {
+    read(text, build::Builder::default()).map(|mut documents| documents.pop().unwrap_or_default())
+}
+
+/// Reads all documents of a text, at most [`MAX_DOCUMENTS`]; empty ones are left out. The limits are those of one document.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_all(text: &str) -> Result<Vec<(Value, Positions)>, Vec<Problem>> {
+    read(text, build::Builder::many())
+}
+
+fn read(text: &str, mut builder: build::Builder) -> Result<Vec<(Value, Positions)>, Vec<Problem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_BYTES {
         return Err(vec![Problem::new(code::LIMIT, format!("the text is larger than {MAX_BYTES} bytes"))]);
@@ -109,7 +138,6 @@ pub fn parse(text: &str) -> Result<(Value, Positions), Vec<Problem>> {
     } else {
         text
     };
-    let mut builder = build::Builder::default();
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let (event, span) = match next {

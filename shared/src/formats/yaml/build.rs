@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     super::problem::{MAX_PROBLEMS, Problem, code, pointer, short},
-    Children, MAX_ALIASES, MAX_DEPTH, MAX_NODES, MAX_REPEATED_BYTES, Place, Position, Positions, scalar,
+    Children, MAX_ALIASES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, MAX_REPEATED_BYTES, Place, Position, Positions, scalar,
 };
 
 /// Counts of what a finished value holds, for aliases of it.
@@ -36,12 +36,14 @@ struct Frame {
     weight: Weight,
 }
 
-/// Takes the events of one document. Iterative: the depth of the text is never the depth of the stack.
+/// Takes the events of a text's documents. Iterative: the depth of the text is never the depth of the stack.
 #[derive(Default)]
 pub(super) struct Builder {
     stack: Vec<Frame>,
     anchors: HashMap<usize, Anchored>,
     root: Option<(Value, Place)>,
+    many: bool,
+    finished: Vec<(Value, Positions)>,
     documents: usize,
     nodes: usize,
     aliases: usize,
@@ -50,29 +52,51 @@ pub(super) struct Builder {
     problems: Vec<Problem>,
 }
 
+/// Where the text of a scalar starts, when it is all on one line.
+fn inset(style: ScalarStyle, text: &str, span: &Span) -> Option<u32> {
+    if span.start.line() != span.end.line() || text.contains('\n') {
+        return None;
+    }
+    match style {
+        ScalarStyle::Plain => Some(0),
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Some(1),
+        ScalarStyle::Literal | ScalarStyle::Folded => None,
+    }
+}
+
 pub(super) fn position(marker: &Marker) -> Position {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Position { line: number(marker.line()), column: number(marker.col() + 1) }
 }
 
 impl Builder {
+    /// A builder that takes several documents.
+    pub(super) fn many() -> Self {
+        Self { many: true, ..Self::default() }
+    }
+
     /// Takes the next event; an error ends the reading.
     pub(super) fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
         let start = position(&span.start);
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
-                if self.documents > 1 {
-                    return Err(
-                        Problem::new(code::SYNTAX, "only one document is allowed in a file").placed(Some(start))
-                    );
+                if self.documents > 1 && !self.many {
+                    let message = "only one document is allowed in a file";
+                    return Err(Problem::new(code::SYNTAX, message).placed(Some(start)));
+                }
+                if self.documents > MAX_DOCUMENTS {
+                    let message = format!("more than {MAX_DOCUMENTS} documents in a file");
+                    return Err(Problem::new(code::LIMIT, message).placed(Some(start)));
                 }
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let value = self.scalar(&text, style, tag, start);
                 let weight = Weight { nodes: 1, bytes: text.len(), depth: 0 };
-                self.node(value, Place { key: None, value: start, children: Children::None }, weight, anchor, start)
+                let place =
+                    Place { key: None, value: start, inset: inset(style, &text, &span), children: Children::None };
+                self.node(value, place, weight, anchor, start)
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_tag(tag, start);
@@ -85,7 +109,11 @@ impl Builder {
             }
             Event::MappingEnd | Event::SequenceEnd => self.close(),
             Event::Alias(anchor) => self.alias(anchor, start),
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => Ok(()),
+            Event::DocumentEnd => {
+                self.finish_document();
+                Ok(())
+            }
+            Event::StreamStart | Event::StreamEnd | Event::Nothing => Ok(()),
         }
     }
 
@@ -94,14 +122,21 @@ impl Builder {
         self.problems
     }
 
-    pub(super) fn finish(self) -> Result<(Value, Positions), Vec<Problem>> {
+    pub(super) fn finish(mut self) -> Result<Vec<(Value, Positions)>, Vec<Problem>> {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        match self.root {
-            Some((value, place)) => Ok((value, Positions { root: Some(place) })),
-            None => Ok((Value::Null, Positions::default())),
+        self.finish_document();
+        Ok(self.finished)
+    }
+
+    fn finish_document(&mut self) {
+        if let Some((value, place)) = self.root.take()
+            && !(self.many && value.is_null())
+        {
+            self.finished.push((value, Positions { root: Some(place) }));
         }
+        self.anchors.clear();
     }
 
     fn path(&self) -> String {
@@ -163,7 +198,7 @@ impl Builder {
             Open::Map { entries, places, .. } => (Value::Object(entries), Children::Map(places)),
             Open::List { items, places } => (Value::Array(items), Children::List(places)),
         };
-        let place = Place { key: None, value: frame.start, children };
+        let place = Place { key: None, value: frame.start, inset: None, children };
         self.place_node(value, place, frame.weight, frame.anchor)
     }
 
