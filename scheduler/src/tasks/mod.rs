@@ -1,12 +1,14 @@
 //! The tasks, a file a verb.
 
 mod advance;
+mod expire;
 mod promote;
 mod prune;
 mod requeue;
 mod rescue;
 mod resolve;
 mod time_out;
+mod waits;
 
 use std::{sync::Arc, time::Duration};
 
@@ -49,18 +51,20 @@ pub(crate) enum Task {
     Resolve,
     Advance,
     Promote,
+    Waits,
     Requeue,
     Rescue,
     TimeOut,
+    Expire,
     Prune,
 }
 
 impl Task {
     /// Those that a NOTIFY wakes, and the timer behind it. A submission goes all the way to a ticket in one pass; what
-    /// `advance` lets go on is promoted in the pass that follows at once.
-    pub(crate) const WOKEN: [Self; 4] = [Self::Resolve, Self::Promote, Self::Advance, Self::Requeue];
+    /// `advance` and `waits` let go on is promoted in the pass that follows at once.
+    pub(crate) const WOKEN: [Self; 5] = [Self::Resolve, Self::Promote, Self::Advance, Self::Waits, Self::Requeue];
     /// Those that wait for time to pass.
-    pub(crate) const TIMED: [Self; 3] = [Self::Rescue, Self::TimeOut, Self::Prune];
+    pub(crate) const TIMED: [Self; 4] = [Self::Rescue, Self::TimeOut, Self::Expire, Self::Prune];
 
     /// For logs and metrics.
     pub(crate) const fn name(self) -> &'static str {
@@ -68,9 +72,11 @@ impl Task {
             Self::Resolve => "resolve",
             Self::Advance => "advance",
             Self::Promote => "promote",
+            Self::Waits => "waits",
             Self::Requeue => "requeue",
             Self::Rescue => "rescue",
             Self::TimeOut => "time_out",
+            Self::Expire => "expire",
             Self::Prune => "prune",
         }
     }
@@ -79,7 +85,14 @@ impl Task {
     pub(crate) fn period(self, config: &Config) -> Duration {
         let period = Duration::from_millis(config.scheduler.period_ms);
         match self {
-            Self::Resolve | Self::Advance | Self::Promote | Self::Requeue | Self::Rescue | Self::TimeOut => period,
+            Self::Resolve
+            | Self::Advance
+            | Self::Promote
+            | Self::Waits
+            | Self::Requeue
+            | Self::Rescue
+            | Self::TimeOut => period,
+            Self::Expire => period * 2,
             Self::Prune => period * 600,
         }
     }
@@ -99,9 +112,11 @@ impl Scheduler {
             Task::Resolve => resolve::run(self).await,
             Task::Advance => advance::run(self).await,
             Task::Promote => promote::run(self).await,
+            Task::Waits => waits::run(self).await,
             Task::Requeue => requeue::run(self).await,
             Task::Rescue => rescue::run(self).await,
             Task::TimeOut => time_out::run(self).await,
+            Task::Expire => expire::run(self).await,
             Task::Prune => prune::run(self).await,
         }
     }

@@ -5,7 +5,7 @@
 //! comes after wakes the run. A pass of many takes the rows of runs with SKIP LOCKED.
 
 use serde_json::{Map, Value, json};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::{Result, notify};
 use crate::domain::{
@@ -131,6 +131,42 @@ pub async fn end_due(conn: &mut PgConnection, limit: i64) -> Result<usize> {
         ended += usize::from(resolve(&mut *conn, step.run_id, step.id, &resolution, "system").await?.is_applied());
     }
     Ok(ended)
+}
+
+/// What there is to do about steps that wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Delays that are over, and waits that took too long.
+    pub times: bool,
+    /// Approvals whose time is up.
+    pub approvals: bool,
+    /// Runs or resources to ask for.
+    pub to_begin: bool,
+    /// Runs that ended and whose step does not know.
+    pub children: bool,
+    /// Runs whose own children may have to stop.
+    pub orphans: bool,
+    /// Resources that were asked for.
+    pub resources: bool,
+}
+
+/// Says what there is to do, in one round trip: most passes find nothing.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn due(executor: impl PgExecutor<'_>) -> Result<Due> {
+    Ok(sqlx::query_as!(
+        Due,
+        r#"SELECT EXISTS (SELECT FROM step WHERE status = 'waiting' AND wait_until <= now() AND wait ->> 'kind' <> 'approval') AS "times!",
+                  EXISTS (SELECT FROM approval WHERE decision IS NULL AND expires_at <= now()) AS "approvals!",
+                  EXISTS (SELECT FROM step WHERE status = 'waiting' AND wait ->> 'kind' IN ('child', 'resources')
+                                             AND NOT (wait ? 'run' OR wait ? 'asked')) AS "to_begin!",
+                  EXISTS (SELECT FROM run WHERE parent_run_id IS NOT NULL AND finished_at IS NOT NULL AND NOT told_parent) AS "children!",
+                  EXISTS (SELECT FROM run WHERE has_children AND (finished_at IS NOT NULL OR cancel_requested_at IS NOT NULL)) AS "orphans!",
+                  EXISTS (SELECT FROM step WHERE status = 'waiting' AND wait ->> 'kind' = 'resources') AS "resources!""#,
+    )
+    .fetch_one(executor)
+    .await?)
 }
 
 /// What became of the wish to start a step.
