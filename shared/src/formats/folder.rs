@@ -26,11 +26,18 @@ const NOT_BUNDLED: [&str; 5] = ["provider.yaml", "provider.yml", "workflows", "s
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
+    /// How problems name it, when not by its path.
+    label: Option<String>,
 }
 
 impl Folder {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self::labelled(root, None)
+    }
+
+    /// A folder that problems name by `label`: where it stands on this machine says nothing to anyone.
+    pub(crate) fn labelled(root: &Path, label: Option<String>) -> Self {
+        Self { root: root.to_owned(), label }
     }
 
     /// The manifest's file name, when there is a manifest.
@@ -40,10 +47,11 @@ impl Folder {
 
     /// How problems name a file of this folder.
     pub(crate) fn shown(&self, file: &str) -> String {
+        let root = self.label.as_ref().map_or(self.root.as_path(), Path::new);
         if file.is_empty() {
-            return self.root.display().to_string();
+            return root.display().to_string();
         }
-        self.root.join(file.strip_prefix("./").unwrap_or(file)).display().to_string()
+        root.join(file.strip_prefix("./").unwrap_or(file)).display().to_string()
     }
 
     /// The path of something in the folder; refuses what leads out of it, by name or by link, or does not exist.

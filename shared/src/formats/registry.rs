@@ -5,6 +5,7 @@ mod load;
 mod planning;
 mod record;
 mod report;
+mod versions;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 pub use planning::{PlanError, Planned};
 pub use record::{ProviderRecord, StepTypeRecord, WorkflowRecord};
 pub use report::{Needs, Report, validate_dir};
+pub use versions::{Moved, PINS_ANNOTATION, Wanted, parse_pin, parse_pins};
 
 use super::{parameter::Parameter, problem::Problem};
 
@@ -33,10 +35,31 @@ pub struct Settings {
     pub secrets: BTreeSet<String>,
 }
 
-/// The providers of an instance.
+/// A folder that providers are read from, and where it comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Holds a `provider.yaml`, or folders that do.
+    pub dir: PathBuf,
+    /// How problems name the folder, when not by its path.
+    pub label: Option<String>,
+    /// The name of the source that it was fetched from.
+    pub source: Option<String>,
+    /// The commit that its files are of.
+    pub commit: Option<String>,
+}
+
+impl From<PathBuf> for Origin {
+    fn from(dir: PathBuf) -> Self {
+        Self { dir, ..Self::default() }
+    }
+}
+
+/// The providers of an instance, several versions of one among them.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     providers: Vec<ProviderRecord>,
+    /// Places of the providers that serve by default: of each the highest version.
+    defaults: Vec<usize>,
     /// Resource type or another name of one → index of its provider, and the type itself.
     types: BTreeMap<String, (usize, String)>,
     bundles: BTreeMap<[u8; 32], Bytes>,
@@ -52,7 +75,16 @@ impl Registry {
     /// # Errors
     /// Everything wrong with any file, and every conflict between providers.
     pub fn load(dirs: &[PathBuf], settings: &BTreeMap<String, Settings>) -> Result<Self, Vec<Problem>> {
-        let (drafts, mut problems) = load::drafts(dirs);
+        let origins: Vec<Origin> = dirs.iter().cloned().map(Origin::from).collect();
+        Self::load_from(&origins, settings)
+    }
+
+    /// As [`Registry::load`], for folders of several origins.
+    ///
+    /// # Errors
+    /// As [`Registry::load`].
+    pub fn load_from(origins: &[Origin], settings: &BTreeMap<String, Settings>) -> Result<Self, Vec<Problem>> {
+        let (drafts, mut problems) = load::drafts(origins);
         problems.extend(conflicts::find(&drafts));
         if !problems.is_empty() {
             return Err(problems);
@@ -63,8 +95,14 @@ impl Registry {
     /// A registry of what [`Registry::records`] gave elsewhere; it has no bundles.
     #[must_use]
     pub fn from_records(providers: Vec<ProviderRecord>) -> Self {
-        let types = load::types(&providers);
-        Self { providers, types, bundles: BTreeMap::new() }
+        Self::of(providers, BTreeMap::new())
+    }
+
+    fn of(providers: Vec<ProviderRecord>, bundles: BTreeMap<[u8; 32], Bytes>) -> Self {
+        let named = providers.iter().map(|record| (record.name.as_str(), record.version.as_str()));
+        let defaults = versions::defaults(named);
+        let types = load::types(defaults.iter().map(|index| (*index, &providers[*index])));
+        Self { providers, defaults, types, bundles }
     }
 
     /// Everything about the providers but the content of their bundles, to store and to show.
@@ -78,11 +116,10 @@ impl Registry {
         self.bundles.iter()
     }
 
-    /// One workflow.
+    /// One workflow, of the version that serves by default.
     #[must_use]
     pub fn workflow(&self, provider: &str, workflow: &str) -> Option<&WorkflowRecord> {
-        let provider = self.providers.iter().find(|record| record.name == provider)?;
-        provider.workflows.iter().find(|record| record.name == workflow)
+        self.workflow_in(provider, None, workflow)
     }
 
     /// The parameters of one workflow.

@@ -8,17 +8,36 @@ use super::{
         problem::{Problem, code, did_you_mean, nearest, pointer},
     },
     load::Draft,
+    versions,
 };
 
+/// Versions of one provider stand side by side; between providers only those that serve by default are compared, for
+/// what a pin chooses takes precedence over the others.
 pub(super) fn find(drafts: &[Draft]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    twice(drafts.iter().map(|draft| (draft.manifest.name.as_str(), draft.file.as_str())), "provider", &mut problems);
+    let named = drafts.iter().map(|draft| (draft.manifest.name.as_str(), draft.manifest.version.as_str(), draft));
+    let mut first: BTreeMap<(&str, &str), &Draft> = BTreeMap::new();
+    for (name, version, draft) in named {
+        if let Some(other) = first.get(&(name, version)) {
+            let message = format!("two providers are named '{name}' in version {version}: here and in {}", other.file);
+            problems.push(Problem::new(code::CONFLICT, message).in_file(&draft.file));
+        } else {
+            first.insert((name, version), draft);
+        }
+    }
+    let drafts = by_default(drafts);
     let step_types = drafts.iter().flat_map(|draft| {
         draft.step_types.iter().map(|(file, manifest)| (manifest.step_type.name.as_str(), file.as_str()))
     });
     twice(step_types, "step type", &mut problems);
-    types(drafts, &mut problems);
+    types(&drafts, &mut problems);
     problems
+}
+
+/// The providers that serve by default: of each its highest version.
+pub(super) fn by_default(drafts: &[Draft]) -> Vec<&Draft> {
+    let named = drafts.iter().map(|draft| (draft.manifest.name.as_str(), draft.manifest.version.as_str()));
+    versions::defaults(named).into_iter().map(|index| &drafts[index]).collect()
 }
 
 fn twice<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, what: &str, problems: &mut Vec<Problem>) {
@@ -33,11 +52,11 @@ fn twice<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, what: &str, proble
     }
 }
 
-fn types(drafts: &[Draft], problems: &mut Vec<Problem>) {
+fn types(drafts: &[&Draft], problems: &mut Vec<Problem>) {
     let mut owners: BTreeMap<&str, &Draft> = BTreeMap::new();
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let listed = |draft: &Draft, kind: &str| draft.manifest.capabilities.contains_key(kind);
-    for draft in drafts {
+    for &draft in drafts {
         for (kind, capability) in &draft.manifest.capabilities {
             if let Some(other) = owners.get(kind.as_str()) {
                 let message = format!(

@@ -1,10 +1,6 @@
 //! From folders to records.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs};
 
 use bytes::Bytes;
 
@@ -17,7 +13,7 @@ use super::{
         step_type,
         workflow::{self, Workflow},
     },
-    ProviderRecord, Registry, Settings, StepTypeRecord, WorkflowRecord, planning,
+    Origin, ProviderRecord, Registry, Settings, StepTypeRecord, WorkflowRecord, conflicts, planning,
 };
 use crate::domain::plan::StepType;
 
@@ -31,17 +27,23 @@ pub(super) struct Draft {
     pub(super) workflows: Vec<(WorkflowEntry, Workflow)>,
     pub(super) step_types: Vec<(String, step_type::Manifest)>,
     pub(super) warnings: Vec<String>,
+    /// The source and the commit that its files are of.
+    source: Option<String>,
+    commit: Option<String>,
 }
 
-/// Reads every provider below `dirs`. A provider with problems has no draft.
-pub(super) fn drafts(dirs: &[PathBuf]) -> (Vec<Draft>, Vec<Problem>) {
+/// Reads every provider of `origins`. A provider with problems has no draft.
+pub(super) fn drafts(origins: &[Origin]) -> (Vec<Draft>, Vec<Problem>) {
     let (mut drafts, mut problems) = (Vec::new(), Vec::new());
-    for dir in dirs {
-        match folders(dir) {
+    for origin in origins {
+        match folders(origin) {
             Ok(folders) => {
                 for folder in folders {
                     match draft(folder) {
-                        Ok(draft) => drafts.push(draft),
+                        Ok(draft) => {
+                            let (source, commit) = (origin.source.clone(), origin.commit.clone());
+                            drafts.push(Draft { source, commit, ..draft });
+                        }
                         Err(found) => problems.extend(found),
                     }
                 }
@@ -53,17 +55,28 @@ pub(super) fn drafts(dirs: &[PathBuf]) -> (Vec<Draft>, Vec<Problem>) {
 }
 
 /// A folder that is a provider, or the providers in it. Files and hidden folders between them are passed over.
-fn folders(dir: &Path) -> Result<Vec<Folder>, String> {
-    let own = Folder::new(dir);
+fn folders(origin: &Origin) -> Result<Vec<Folder>, String> {
+    let own = Folder::labelled(&origin.dir, origin.label.clone());
     if own.manifest().is_some() {
         return Ok(vec![own]);
     }
     let mut found = Vec::new();
-    for name in folder::entries(dir)? {
-        let path = dir.join(&name);
+    for name in folder::entries(&origin.dir).map_err(|message| match &origin.label {
+        Some(label) => format!("{label}: there is no such folder"),
+        None => message,
+    })? {
+        let path = origin.dir.join(&name);
         if !name.starts_with('.') && fs::metadata(&path).is_ok_and(|meta| meta.is_dir()) {
-            found.push(Folder::new(&path));
+            // A fetched repository holds much that is no provider; a folder of providers holds nothing else.
+            let folder = Folder::labelled(&path, origin.label.as_ref().map(|label| format!("{label}/{name}")));
+            if origin.source.is_none() || folder.manifest().is_some() {
+                found.push(folder);
+            }
         }
+    }
+    if let (Some(source), true) = (&origin.source, found.is_empty()) {
+        let label = origin.label.as_deref().unwrap_or(source);
+        return Err(format!("{label}: there is no provider.yaml, neither here nor in a folder right below"));
     }
     Ok(found)
 }
@@ -118,7 +131,9 @@ pub(super) fn draft(folder: Folder) -> Result<Draft, Vec<Problem>> {
         problems.push(Problem::new(code::MISSING_KEY, message).in_file(&file));
     }
     match manifest {
-        Some(manifest) if problems.is_empty() => Ok(Draft { folder, file, manifest, workflows, step_types, warnings }),
+        Some(manifest) if problems.is_empty() => {
+            Ok(Draft { folder, file, manifest, workflows, step_types, warnings, source: None, commit: None })
+        }
         _ => Err(problems),
     }
 }
@@ -140,26 +155,29 @@ fn read_workflow(
 
 /// Makes the records; all conflicts have been looked for.
 pub(super) fn finish(drafts: Vec<Draft>, settings: &BTreeMap<String, Settings>) -> Result<Registry, Vec<Problem>> {
-    let step_types: BTreeMap<String, StepType> = drafts
-        .iter()
-        .flat_map(|draft| &draft.step_types)
-        .map(|(_, manifest)| (manifest.step_type.name.clone(), manifest.step_type.clone()))
-        .collect();
-    let mut registry = Registry::default();
+    let step_types: BTreeMap<String, StepType> =
+        conflicts::by_default(&drafts).into_iter().flat_map(own_step_types).collect();
+    let (mut providers, mut bundles) = (Vec::new(), BTreeMap::new());
     let mut problems = Vec::new();
     let nothing = Settings::default();
     for draft in drafts {
         let settings = settings.get(&draft.manifest.name).unwrap_or(&nothing);
+        // Each version of a provider works with the step types that it brings itself.
+        let mut step_types = step_types.clone();
+        step_types.extend(own_step_types(&draft));
         match record(draft, settings, &step_types) {
             Ok((record, bundle)) => {
-                registry.providers.push(record);
-                registry.bundles.extend(bundle);
+                providers.push(record);
+                bundles.extend(bundle);
             }
             Err(problem) => problems.push(problem),
         }
     }
-    registry.types = types(&registry.providers);
-    if problems.is_empty() { Ok(registry) } else { Err(problems) }
+    if problems.is_empty() { Ok(Registry::of(providers, bundles)) } else { Err(problems) }
+}
+
+fn own_step_types(draft: &Draft) -> impl Iterator<Item = (String, StepType)> {
+    draft.step_types.iter().map(|(_, manifest)| (manifest.step_type.name.clone(), manifest.step_type.clone()))
 }
 
 type Bundled = Option<([u8; 32], Bytes)>;
@@ -225,7 +243,8 @@ fn record(
         name,
         version,
         digest: [0; 32],
-        commit: None,
+        commit: draft.commit,
+        source: draft.source,
         kind,
         category,
         description,
@@ -243,10 +262,14 @@ fn record(
     Ok((record, bundle))
 }
 
-/// Where each type, or another name of one, leads.
-pub(super) fn types(providers: &[ProviderRecord]) -> BTreeMap<String, (usize, String)> {
+/// Where each type, or another name of one, leads among these providers, given with their places. Of two that serve the
+/// same type the later has it.
+pub(super) fn types<'a>(
+    providers: impl Iterator<Item = (usize, &'a ProviderRecord)>,
+) -> BTreeMap<String, (usize, String)> {
+    let providers: Vec<(usize, &ProviderRecord)> = providers.collect();
     let all = || {
-        providers.iter().enumerate().flat_map(|(index, record)| {
+        providers.iter().flat_map(|&(index, record)| {
             record.capabilities.iter().map(move |(name, capability)| (index, name, capability))
         })
     };

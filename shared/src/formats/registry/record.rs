@@ -25,6 +25,9 @@ pub struct ProviderRecord {
     /// The commit its files are of, when they come from version control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The name of the source that its files were fetched from; none for a local folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// `Provider` or `Platform`.
     pub kind: String,
     /// Free text.
