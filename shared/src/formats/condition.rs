@@ -6,12 +6,16 @@
 
 mod expression;
 mod functions;
+mod go;
+mod older;
 
 use cel::{Context, Env, ExecutionError, Value as Cel};
 use serde_json::{Map, Value};
 use std::sync::{Arc, LazyLock};
 
+pub(crate) use expression::Named;
 pub use expression::{MAX_BYTES, Mistake, ROOTS};
+pub(crate) use older::{Meaning, Names, Translated, translate};
 
 static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
@@ -36,6 +40,14 @@ pub fn evaluate(cel: &str, context: &Map<String, Value>) -> Result<bool, String>
         Ok(other) => Err(format!("the condition gives {}, not true or false", functions::described(&other))),
         Err(error) => Err(told(&error)),
     }
+}
+
+/// Reads a CEL expression and tells what it names.
+///
+/// # Errors
+/// It is not well-formed, or beyond the bounds.
+pub(crate) fn check(cel: &str) -> Result<Named, Mistake> {
+    expression::parse(cel).map(|expression| expression::named(&expression))
 }
 
 /// The engine's errors print whole values; an author needs to know what is missing or of the wrong kind.

@@ -157,6 +157,19 @@ impl<'a> Cursor<'a> {
         Some(fields)
     }
 
+    /// A mapping of these keys; others only earn a warning, unless they look like one of these mistyped.
+    pub(crate) fn tolerant_fields(&self, known: &[&str]) -> Option<Fields<'a>> {
+        let fields = self.open_fields()?;
+        for key in fields.map.keys().filter(|key| !known.contains(&key.as_str())) {
+            if mistyped(key, known) {
+                self.unknown_key(key, known);
+            } else {
+                self.document.warn(&pointer(&self.path, key), format!("'{}' means nothing here", short(key)));
+            }
+        }
+        Some(fields)
+    }
+
     pub(crate) fn unknown_key(&self, key: &str, allowed: &[&str]) {
         let near = nearest(key, allowed.iter().copied());
         let hint =
@@ -301,6 +314,15 @@ impl<'a> Fields<'a> {
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.map.keys().map(String::as_str)
     }
+}
+
+/// Whether a key is one of `known` with a letter or two wrong, and not merely something similar.
+pub(crate) fn mistyped(key: &str, known: &[&str]) -> bool {
+    let key: String = key.chars().take(64).collect();
+    let far = if key.len() > 5 { 2 } else { 1 };
+    known.iter().any(|name| {
+        name.len() > 2 && (name.eq_ignore_ascii_case(&key) || strsim::damerau_levenshtein(name, &key) <= far)
+    })
 }
 
 pub(crate) fn type_name(value: &Value) -> &'static str {

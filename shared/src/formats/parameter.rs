@@ -1,11 +1,18 @@
 //! Parameters of workflows, and the inputs that people and resources give for them.
 
+mod read;
+#[cfg(test)]
+mod tests;
+
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use read::{Style, read_all};
+
 use super::{
-    cursor::{Cursor, type_name},
+    cursor::type_name,
+    duration,
     problem::{Problem, code, did_you_mean, nearest, pointer, short},
 };
 
@@ -26,7 +33,7 @@ pub struct Parameter {
     pub kind: ParameterType,
     /// Whether it must be given. One with a default need not be.
     pub required: bool,
-    /// Used when it is not given.
+    /// Used when it is not given. A text with `{{` in it is a template over the other parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
     /// For people.
@@ -38,10 +45,10 @@ pub struct Parameter {
     /// A regular expression that a string must match somewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// The least number, or the least length of a string or list.
+    /// The least number, seconds of a duration, or length of a string or list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
-    /// The greatest number, or the greatest length of a string or list.
+    /// The greatest number, seconds of a duration, or length of a string or list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
     /// Masked wherever it is shown.
@@ -57,6 +64,8 @@ pub enum ParameterType {
     String,
     /// Any number.
     Number,
+    /// A whole number.
+    Integer,
     /// True or false.
     Boolean,
     /// A mapping.
@@ -65,18 +74,24 @@ pub enum ParameterType {
     Object,
     /// A list.
     List,
+    /// A time, like `30s`, `1h30m` or a number of seconds.
+    Duration,
+    /// One of the values that are allowed.
+    Enum,
 }
 
 impl ParameterType {
-    const NAMES: [(&'static str, Self); 10] = [
+    const NAMES: [(&'static str, Self); 12] = [
         ("string", Self::String),
         ("number", Self::Number),
+        ("integer", Self::Integer),
         ("boolean", Self::Boolean),
         ("map", Self::Map),
         ("object", Self::Object),
         ("list", Self::List),
-        ("int", Self::Number),
-        ("integer", Self::Number),
+        ("duration", Self::Duration),
+        ("enum", Self::Enum),
+        ("int", Self::Integer),
         ("bool", Self::Boolean),
         ("array", Self::List),
     ];
@@ -85,19 +100,45 @@ impl ParameterType {
         match self {
             Self::String => value.is_string(),
             Self::Number => value.is_number(),
+            Self::Integer => {
+                value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0 && n.abs() < 9e15)
+            }
             Self::Boolean => value.is_boolean(),
             Self::Map | Self::Object => value.is_object(),
             Self::List => value.is_array(),
+            Self::Duration => duration::seconds(value).is_some(),
+            Self::Enum => value.is_string() || value.is_number() || value.is_boolean(),
         }
     }
 
-    const fn described(self) -> &'static str {
+    /// For people.
+    #[must_use]
+    pub const fn described(self) -> &'static str {
         match self {
             Self::String => "a string",
             Self::Number => "a number",
+            Self::Integer => "a whole number",
             Self::Boolean => "true or false",
             Self::Map | Self::Object => "a mapping",
             Self::List => "a list",
+            Self::Duration => "a duration like '30s' or '1h30m'",
+            Self::Enum => "one of the allowed values",
+        }
+    }
+
+    /// As files write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Number => "number",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+            Self::Map => "map",
+            Self::Object => "object",
+            Self::List => "list",
+            Self::Duration => "duration",
+            Self::Enum => "enum",
         }
     }
 }
@@ -169,7 +210,12 @@ pub fn check_inputs(
 impl Parameter {
     fn check(&self, value: &Value) -> Result<(), (&'static str, String)> {
         if !self.kind.admits(value) {
-            return Err((code::WRONG_TYPE, format!("must be {}, not {}", self.kind.described(), type_name(value))));
+            let found = match value {
+                Value::String(text) if self.kind == ParameterType::Duration => format!("'{}'", short(text)),
+                Value::Number(number) => number.to_string(),
+                other => type_name(other).to_owned(),
+            };
+            return Err((code::WRONG_TYPE, format!("must be {}, not {found}", self.kind.described())));
         }
         let invalid = |message: String| Err((code::INVALID_VALUE, message));
         if let Some(allowed) = &self.allowed
@@ -184,6 +230,7 @@ impl Parameter {
             return invalid(format!("does not match '{}'", short(pattern)));
         }
         let (measure, what) = match value {
+            _ if self.kind == ParameterType::Duration => (duration::seconds(value).unwrap_or(f64::NAN), " seconds"),
             Value::Number(number) => (number.as_f64().unwrap_or(f64::NAN), ""),
             Value::String(text) => (text.chars().count() as f64, " characters long"),
             Value::Array(items) => (items.len() as f64, " items long"),
@@ -199,142 +246,25 @@ impl Parameter {
     }
 }
 
+/// The parameters of a plan whose value is their default and holds a template, in the order of the file: whoever runs
+/// the plan renders these over the others first. Anything else in the inputs is data, whatever it looks like.
+#[must_use]
+pub fn defaults_to_render(parameters: &[Value], inputs: &Map<String, Value>) -> Vec<String> {
+    let read = parameters.iter().filter_map(|parameter| Parameter::deserialize(parameter).ok());
+    read.filter(|parameter| parameter.default.as_ref().is_some_and(is_template))
+        .filter(|parameter| inputs.get(&parameter.name) == parameter.default.as_ref())
+        .map(|parameter| parameter.name)
+        .collect()
+}
+
+fn is_template(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains("{{"))
+}
+
 fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).size_limit(1 << 20).build()
-}
-
-const KNOWN: [&str; 12] = [
-    "name",
-    "type",
-    "required",
-    "default",
-    "description",
-    "enum",
-    "allowed_values",
-    "pattern",
-    "min",
-    "max",
-    "sensitive",
-    "example",
-];
-
-/// Reads a workflow's `parameters`.
-pub(crate) fn read_all(at: &Cursor<'_>) -> Vec<Parameter> {
-    let mut parameters: Vec<Parameter> = Vec::new();
-    for item in at.items() {
-        let Some(parameter) = read(&item) else { continue };
-        if parameters.iter().any(|other| other.name == parameter.name) {
-            item.report(code::CONFLICT, format!("the parameter '{}' is declared twice", short(&parameter.name)));
-        }
-        parameters.push(parameter);
-    }
-    parameters
-}
-
-fn read(at: &Cursor<'_>) -> Option<Parameter> {
-    let fields = at.fields(&KNOWN)?;
-    let name = fields.need("name").and_then(|at| at.text());
-    let names = ParameterType::NAMES.map(|(name, _)| name);
-    let kind = fields.get("type").map_or(Some("string"), |at| at.choice(&names));
-    let kind = ParameterType::NAMES.into_iter().find(|(name, _)| Some(*name) == kind).map(|(_, kind)| kind);
-    let number = |key: &str| {
-        let at = fields.get(key)?;
-        let number = at.value.as_f64();
-        if number.is_none() {
-            at.report(code::WRONG_TYPE, "expected a number");
-        }
-        number
-    };
-    let pattern = fields.get("pattern").and_then(|at| {
-        let text = at.text()?;
-        if text.len() > MAX_PATTERN {
-            at.report(code::LIMIT, format!("a pattern has at most {MAX_PATTERN} characters"));
-        } else if let Err(error) = compile(text) {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or_default().to_owned();
-            at.report(code::INVALID_VALUE, format!("no regular expression: {reason}"));
-        }
-        Some(text.to_owned())
-    });
-    let allowed = fields
-        .get("enum")
-        .or_else(|| fields.get("allowed_values"))
-        .map(|at| at.items().into_iter().map(|item| item.value.clone()).collect());
-    let parameter = Parameter {
-        name: name?.to_owned(),
-        kind: kind?,
-        required: fields.get("required").and_then(|at| at.boolean()).unwrap_or(false),
-        default: fields.get("default").map(|at| at.value.clone()),
-        description: fields.get("description").and_then(|at| at.string()).map(str::to_owned),
-        allowed,
-        pattern,
-        min: number("min"),
-        max: number("max"),
-        sensitive: fields.get("sensitive").and_then(|at| at.boolean()).unwrap_or(false),
-    };
-    if let (Some(default), Some(at)) = (&parameter.default, fields.get("default"))
-        && let Err((code, message)) = parameter.check(default)
-    {
-        at.report(code, format!("the default {message}"));
-    }
-    Some(parameter)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn inputs(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap()
-    }
-
-    fn size() -> Parameter {
-        Parameter {
-            name: "size".into(),
-            kind: ParameterType::Number,
-            required: true,
-            min: Some(1.0),
-            max: Some(9.0),
-            ..Parameter::default()
-        }
-    }
-
-    #[test]
-    fn defaults_are_filled_in_and_types_kept() {
-        let flag = Parameter {
-            name: "public".into(),
-            kind: ParameterType::Boolean,
-            default: Some(json!(false)),
-            ..Parameter::default()
-        };
-        let checked = check_inputs(&[size(), flag], &inputs(json!({"size": 3, "app_name": "shop"})), Unknown::Keep);
-        assert_eq!(Value::Object(checked.unwrap()), json!({"size": 3, "public": false, "app_name": "shop"}));
-    }
-
-    #[test]
-    fn everything_wrong_with_the_inputs_is_told_at_once() {
-        let region =
-            Parameter { name: "region".into(), allowed: Some(vec![json!("eu"), json!("us")]), ..Parameter::default() };
-        let name =
-            Parameter { name: "name".into(), pattern: Some("^[a-z]+$".into()), required: true, ..Parameter::default() };
-        let wrong = inputs(json!({"size": "3", "region": "mars", "name": "X", "nmae": 1}));
-        let problems = check_inputs(&[size(), region, name], &wrong, Unknown::Refuse).unwrap_err();
-        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(text.join("\n"), @r"
-        'size' must be a number, not a string (at /size)
-        'region' must be one of: eu, us (at /region)
-        'name' does not match '^[a-z]+$' (at /name)
-        there is no parameter 'nmae'; did you mean 'name'? (at /nmae)
-        ");
-        let missing = check_inputs(&[size()], &Map::new(), Unknown::Refuse).unwrap_err();
-        assert_eq!(missing[0].to_string(), "'size' is required (a number) (at /size)");
-        let small = check_inputs(&[size()], &inputs(json!({"size": 0})), Unknown::Refuse).unwrap_err();
-        assert_eq!(small[0].to_string(), "'size' must be at least 1 (at /size)");
-    }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use step::Step;
 
-pub use super::parameter::{Parameter, ParameterType, Unknown, check_inputs};
+pub use super::parameter::{Parameter, ParameterType, Unknown, check_inputs, defaults_to_render};
 use super::{
     cursor::{Cursor, Document, Fields},
     duration, parameter,
@@ -82,7 +82,8 @@ fn read(root: &Cursor<'_>) -> Option<Workflow> {
     let name = metadata.as_ref().and_then(|metadata| metadata.need("name")).and_then(|at| at.text());
     let described = metadata.as_ref().and_then(|metadata| metadata.get("description"));
     let description = described.or_else(|| fields.get("description")).and_then(|at| at.string()).map(str::to_owned);
-    let parameters = fields.get("parameters").map(|at| parameter::read_all(&at)).unwrap_or_default();
+    let parameters =
+        fields.get("parameters").map(|at| parameter::read_all(&at, parameter::Style::Strict)).unwrap_or_default();
     let listed = fields.need("steps").map(|at| at.items()).unwrap_or_default();
     if let Some(at) = fields.get("steps").filter(|at| at.value.is_array()) {
         if listed.is_empty() {

@@ -1,9 +1,9 @@
 //! CEL text to an expression, within bounds that are known before anything is evaluated.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use cel::{
-    common::ast::{EntryExpr, Expr, IdedExpr, operators},
+    common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators},
     parser::PrattParser,
 };
 
@@ -139,6 +139,101 @@ fn entry_parts<'a>(entry: &'a EntryExpr, take: &mut dyn FnMut(&'a IdedExpr)) {
             take(&entry.key);
             take(&entry.value);
         }
+    }
+}
+
+/// What an expression names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) parameters: BTreeSet<String>,
+    pub(crate) steps: BTreeSet<String>,
+    pub(crate) variables: BTreeSet<String>,
+    /// Roots other than [`ROOTS`].
+    pub(crate) unknown: BTreeSet<String>,
+    /// Functions that do not exist.
+    pub(crate) functions: BTreeSet<String>,
+}
+
+/// Functions by name, methods too.
+const FUNCTIONS: [&str; 21] = [
+    "same",
+    "compare",
+    "text",
+    "truthy",
+    "get",
+    "seconds",
+    "matches",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "string",
+    "int",
+    "uint",
+    "double",
+    "bool",
+    "bytes",
+    "type",
+    "dyn",
+    "has",
+    "@not_strictly_false",
+];
+
+pub(super) fn named(expression: &IdedExpr) -> Named {
+    let mut found = Named::default();
+    // Variables of loops: few, and never worth a mistake of being used outside of theirs.
+    let mut bound = BTreeSet::new();
+    let mut open = vec![expression];
+    while let Some(node) = open.pop() {
+        if let Expr::Comprehension(loops) = &node.expr {
+            bound.extend([loops.iter_var.as_str(), loops.accu_var.as_str()]);
+            bound.extend(loops.iter_var2.as_deref());
+        }
+        if let Expr::Call(call) = &node.expr
+            && !FUNCTIONS.contains(&call.func_name.as_str())
+            && !call.func_name.contains('_')
+            && call.func_name != operators::IN
+        {
+            found.functions.insert(call.func_name.clone());
+        }
+        if let Some((root, key)) = member(node) {
+            let keys = match root {
+                "parameters" => &mut found.parameters,
+                "steps" => &mut found.steps,
+                "variables" => &mut found.variables,
+                _ => &mut found.unknown,
+            };
+            if matches!(root, "parameters" | "steps" | "variables") {
+                keys.insert(key.to_owned());
+            }
+        }
+        if let Expr::Ident(name) = &node.expr
+            && !ROOTS.contains(&name.as_str())
+        {
+            found.unknown.insert(name.clone());
+        }
+        children(node, &mut |child| open.push(child));
+    }
+    found.unknown.retain(|name| !bound.contains(name.as_str()));
+    found
+}
+
+/// `root.key`, `root["key"]` or `get(root, "key")`.
+fn member(node: &IdedExpr) -> Option<(&str, &str)> {
+    let root = |node: &'_ IdedExpr| match &node.expr {
+        Expr::Ident(name) => ROOTS.into_iter().find(|root| root == name),
+        _ => None,
+    };
+    match &node.expr {
+        Expr::Select(select) => Some((root(&select.operand)?, select.field.as_str())),
+        Expr::Call(CallExpr { func_name, args, .. }) if matches!(func_name.as_str(), operators::INDEX | "get") => {
+            let [operand, key] = args.as_slice() else { return None };
+            match &key.expr {
+                Expr::Literal(LiteralValue::String(key)) => Some((root(operand)?, key.inner())),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
