@@ -8,13 +8,19 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
+    domain::resource::{PROTECTION, TAGS, TTL, WORKFLOW},
     formats::{
+        duration,
         placeholder::{self, Reference},
-        problem::{Problem, code, pointer},
+        problem::{Problem, code, did_you_mean, nearest, pointer, short},
+        registry::{PINS_ANNOTATION, parse_pins},
         score::{self, Mode, Parsed, Score, ScoreResource},
     },
-    store::submit::{Submission, Wanted},
+    store::submit::{Choices, Submission, Wanted},
 };
+
+/// Seconds that an application may be given to live, at most: a year and a day.
+const LONGEST_TTL: f64 = 366.0 * 86_400.0;
 
 /// Reads and checks a Score file, YAML or JSON. A megabyte of hostile YAML takes milliseconds: not on a thread that serves
 /// others.
@@ -23,21 +29,117 @@ use crate::{
 /// All that is wrong with it, with line and column.
 pub fn read(body: &[u8], mode: Mode, team: Option<String>, actor: String) -> Result<Submission, Vec<Problem>> {
     let (Parsed { score, warnings }, needs) = parse(body, mode)?;
-    let resources = wanted(&score, &needs).map_err(|mistake| vec![mistake])?;
-    let digest = score::digest(&score);
-    // Strings, lists and maps with string keys only: what serde_json refuses cannot occur.
-    let unwritable = |error: serde_json::Error| vec![Problem::new(code::SYNTAX, error.to_string())];
+    let warnings = serde_json::to_value(&warnings).map_err(unwritable)?;
+    of_score(score, &needs, warnings, team, actor)
+}
+
+/// What a generation asked for, once more.
+///
+/// # Errors
+/// When it is not valid any more.
+pub fn restore(
+    spec: &Value,
+    number: i32,
+    warnings: Value,
+    choices: Choices,
+    actor: String,
+) -> Result<Submission, Vec<Problem>> {
+    let score: Score = serde_json::from_value(spec.clone()).map_err(unwritable)?;
+    let needs = placeholder::dependencies(&score).map_err(|mistake| vec![mistake])?;
+    let mut submission = of_score(score, &needs, warnings, None, actor)?;
+    submission.restores = Some(number);
+    choose(&mut submission, choices).map_err(|mistake| vec![mistake])?;
+    Ok(submission)
+}
+
+/// Adds what came beside the file to choose workflows by; a workflow goes before the annotation of its resource.
+///
+/// # Errors
+/// When it names a resource that the file does not have.
+pub fn choose(submission: &mut Submission, choices: Choices) -> Result<(), Problem> {
+    for (name, workflow) in &choices.workflows {
+        if let Some(wanted) = submission.resources.get_mut(name) {
+            wanted.workflow = Some(workflow.clone());
+            continue;
+        }
+        let hint = did_you_mean(&nearest(name, submission.resources.keys().map(String::as_str)));
+        let message = format!("a workflow is chosen for '{}', and there is no such resource{hint}", short(name));
+        return Err(Problem::new(code::UNKNOWN_NAME, message).at("/resources"));
+    }
+    for wanted in submission.resources.values_mut() {
+        wanted.tags =
+            wanted.tags.drain(..).chain(choices.tags.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect();
+    }
+    submission.choices = choices;
+    Ok(())
+}
+
+/// Reads a time to live, as `8h` or `30m`: seconds.
+///
+/// # Errors
+/// What is wrong with it, in words for its author.
+pub fn ttl(text: &str) -> Result<u32, String> {
+    let seconds = duration::seconds(&Value::String(text.to_owned())).filter(|it| (1.0..=LONGEST_TTL).contains(it));
+    // At least 1 and at most some tens of millions: it fits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "its bounds were checked above")]
+    seconds
+        .map(|it| it.round() as u32)
+        .ok_or_else(|| format!("'{}' is no time to live: from 1s to 366d, as 30m, 8h or 2d", short(text)))
+}
+
+/// Strings, lists and maps with string keys only: what serde_json refuses cannot occur.
+fn unwritable(error: serde_json::Error) -> Vec<Problem> {
+    vec![Problem::new(code::SYNTAX, error.to_string())]
+}
+
+fn of_score(
+    score: Score,
+    needs: &Needs,
+    warnings: Value,
+    team: Option<String>,
+    actor: String,
+) -> Result<Submission, Vec<Problem>> {
+    let mistakes = annotations(&score);
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let resources = wanted(&score, needs).map_err(|mistake| vec![mistake])?;
     Ok(Submission {
-        warnings: serde_json::to_value(&warnings).map_err(unwritable)?,
+        warnings,
+        digest: score::digest(&score),
         spec: serde_json::to_value(&score).map_err(unwritable)?,
         labels: Value::Object(labels(&score.metadata.rest)),
+        ttl_s: score.metadata.annotations.get(TTL).and_then(|text| ttl(text).ok()),
         name: score.metadata.name,
         team,
-        digest,
         resources,
         actor,
         ..Submission::default()
     })
+}
+
+/// What is wrong with the annotations that mean something to Slipway.
+fn annotations(score: &Score) -> Vec<Problem> {
+    let mut mistakes = Vec::new();
+    let own = &score.metadata.annotations;
+    let mut look = |path: &str, all: &BTreeMap<String, String>, key: &str, wrong: &dyn Fn(&str) -> Option<String>| {
+        if let Some(message) = all.get(key).and_then(|text| wrong(text)) {
+            let message = format!("the annotation '{key}': {message}");
+            mistakes.push(Problem::new(code::INVALID_VALUE, message).at(pointer(path, key)));
+        }
+    };
+    let truth = |text: &str| {
+        (!matches!(text, "true" | "false")).then(|| format!("'{}' is neither 'true' nor 'false'", short(text)))
+    };
+    look("/metadata/annotations", own, TTL, &|text| ttl(text).err());
+    look("/metadata/annotations", own, PROTECTION, &truth);
+    look("/metadata/annotations", own, PINS_ANNOTATION, &|text| parse_pins(text).err());
+    for (name, resource) in &score.resources {
+        let path = pointer(&pointer("/resources", name), "metadata") + "/annotations";
+        look(&path, &resource.annotations, PROTECTION, &truth);
+        look(&path, &resource.annotations, WORKFLOW, &|text| text.trim().is_empty().then(|| "it is empty".to_owned()));
+    }
+    mistakes
 }
 
 type Needs = BTreeMap<String, BTreeSet<String>>;
@@ -117,8 +219,15 @@ fn one(score: &Score, asked: &ScoreResource, identity: String, depends_on: BTree
         labels: Value::Object(all_labels),
         depends_on,
         names_metadata: names_metadata.get(),
-        ..Wanted::default()
+        tags: tags(asked.annotations.get(TAGS).map_or("", String::as_str)).into_iter().collect(),
+        workflow: asked.annotations.get(WORKFLOW).map(|text| text.trim().to_owned()),
     }
+}
+
+/// Tags from a text that separates them by commas.
+#[must_use]
+pub fn tags(text: &str) -> BTreeSet<String> {
+    text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
 /// Two names of one shared resource can make a circle that the names alone do not show.
@@ -150,6 +259,53 @@ fn circle(by_name: &BTreeMap<String, Wanted>) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SPEC: &str = "apiVersion: score.dev/v1b1\nmetadata: { name: shop, annotations: { slipway.dev/ttl: 8h } }\n\
+        containers: { main: { image: busybox } }\nresources:\n  db:\n    type: postgres\n    \
+        metadata: { annotations: { slipway.dev/tags: 'fast, small', slipway.dev/workflow: fast-path } }\n  \
+        reader: { type: reader, params: { database: '${resources.db.name}' } }\n";
+
+    fn spec() -> Submission {
+        read(SPEC.as_bytes(), Mode::Strict, None, "ada".into()).unwrap()
+    }
+
+    #[test]
+    fn annotations_choose_a_workflow_and_a_time_to_live() {
+        let submission = spec();
+        assert_eq!(submission.ttl_s, Some(8 * 3600));
+        assert_eq!(submission.resources["db"].tags, ["fast", "small"]);
+        assert_eq!(submission.resources["db"].workflow.as_deref(), Some("fast-path"));
+    }
+
+    #[test]
+    fn a_generation_brought_back_asks_for_the_same() {
+        let submission = spec();
+        let restored =
+            restore(&submission.spec, 1, submission.warnings.clone(), Choices::default(), "bob".into()).unwrap();
+        assert_eq!((restored.digest, &restored.resources), (submission.digest, &submission.resources));
+        assert_eq!(restored.restores, Some(1));
+    }
+
+    #[test]
+    fn what_comes_beside_the_file_goes_before_its_annotations() {
+        let mut submission = spec();
+        let choices = Choices {
+            tags: BTreeSet::from(["eu".to_owned()]),
+            workflows: BTreeMap::from([("db".to_owned(), "slow-path".to_owned())]),
+        };
+        choose(&mut submission, choices).unwrap();
+        assert_eq!(submission.resources["db"].workflow.as_deref(), Some("slow-path"));
+        assert_eq!(submission.resources["db"].tags, ["eu", "fast", "small"]);
+        let wrong = Choices { workflows: BTreeMap::from([("bd".to_owned(), "x".to_owned())]), ..Choices::default() };
+        assert!(choose(&mut submission, wrong).unwrap_err().message.contains("did you mean 'db'"));
+    }
+
+    #[test]
+    fn an_annotation_that_cannot_be_read_is_refused_where_it_stands() {
+        let text = SPEC.replace("8h", "soon");
+        let mistakes = read(text.as_bytes(), Mode::Strict, None, "ada".into()).unwrap_err();
+        assert_eq!(mistakes[0].path, "/metadata/annotations/slipway.dev~1ttl");
+    }
 
     #[test]
     fn the_place_of_a_bad_byte_is_counted_in_characters() {

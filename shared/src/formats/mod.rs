@@ -6,7 +6,7 @@
 pub mod canonical;
 pub mod condition;
 mod cursor;
-mod duration;
+pub(crate) mod duration;
 mod folder;
 mod graph;
 mod parameter;

@@ -40,6 +40,8 @@ pub struct Unresolved {
     pub tags: Vec<String>,
     /// The workflow that is to serve it.
     pub workflow: Option<String>,
+    /// Provider and version that made it or tried to, if any did.
+    pub made_by: Option<(String, String)>,
     /// Where it stands.
     pub state: ResourceState,
     /// Whether it should be gone.
@@ -85,7 +87,7 @@ pub async fn lock_unresolved(conn: &mut PgConnection, limit: i64) -> Result<Vec<
     let rows = sqlx::query!(
         r#"SELECT r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", a.name AS application, a.team,
                   coalesce(g.spec -> 'metadata', '{}') AS "metadata!", r.name, r.type AS kind, r.params, r.resolved_params,
-                  r.applied_params, r.applied_uncertain_since IS NOT NULL AS "uncertain!", r.tags, r.workflow_override,
+                  r.applied_params, r.applied_uncertain_since IS NOT NULL AS "uncertain!", r.tags, r.workflow_override, r.provider, r.provider_version,
                   r.state AS "state: ResourceState", r.desired = 'absent' AS "absent!",
                   r.retry_requested_at IS NOT NULL AS "retry!",
                   (r.applied_params IS NOT NULL
@@ -122,6 +124,7 @@ pub async fn lock_unresolved(conn: &mut PgConnection, limit: i64) -> Result<Vec<
             uncertain: row.uncertain,
             tags: row.tags,
             workflow: row.workflow_override,
+            made_by: row.provider.zip(row.provider_version).filter(|_| row.touched),
             state: row.state,
             absent: row.absent,
             retry: row.retry,
