@@ -76,9 +76,10 @@ impl Contract<'_> {
     pub async fn make_ready(&self, step: &PlannedStep) -> Result<Ready, Setback> {
         let kind = &step.step_type;
         let files: Vec<_> = kind.files.iter().map(|file| Value::from(file.content.as_str())).collect();
+        let config = with_defaults(&kind.config_schema, &step.config);
         let mut request = RenderRequest {
             context: self.data.clone(),
-            values: object(json!({"config": step.config, "env": step.env, "egress": step.egress})),
+            values: object(json!({"config": config, "env": step.env, "egress": step.egress})),
             then: object(json!({"image": kind.image, "command": kind.command, "env": kind.env, "files": files})),
         };
         let rendered = match self.renderer.render(request.clone()).await {
@@ -122,6 +123,19 @@ impl Contract<'_> {
         env.extend(variables(&filled["env"]));
         Ok(Ready { image: text(&made["image"]), argv: texts(&made["command"]), env, files, granted })
     }
+}
+
+/// What the schema says is meant where a step says nothing.
+fn with_defaults(schema: &Value, config: &Map<String, Value>) -> Map<String, Value> {
+    let mut config = config.clone();
+    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if let Some(default) = property.get("default")
+            && !config.contains_key(name)
+        {
+            config.insert(name.clone(), default.clone());
+        }
+    }
+    config
 }
 
 fn refused(step: &PlannedStep, why: impl std::fmt::Display) -> Setback {
@@ -226,6 +240,14 @@ mod tests {
     #[test]
     fn a_list_in_a_command_stands_for_its_elements() {
         assert_eq!(texts(&json!(["sh", ["-c", "x"], 3])), ["sh", "-c", "x", "3"]);
+    }
+
+    #[test]
+    fn a_step_that_says_nothing_gets_the_schema_s_default() {
+        let schema = json!({"properties": {"size": {"default": 3}, "name": {"default": "x"}, "plain": {}}});
+        let config = with_defaults(&schema, &object(json!({"name": null})));
+        assert_eq!(Value::Object(config), json!({"name": null, "size": 3}));
+        assert!(with_defaults(&Value::Null, &Map::new()).is_empty());
     }
 
     #[test]

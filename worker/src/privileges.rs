@@ -63,7 +63,12 @@ pub fn grant(
         memory_mib,
         cpu_millis: if asked.cpu_millis == 0 { sandbox.cpu_millis } else { asked.cpu_millis },
         writable_root: asked.writable_root,
-        network: asked.network,
+        // A way out to nowhere is no way out.
+        network: if asked.network == NetworkMode::Egress && egress.is_empty() {
+            NetworkMode::None
+        } else {
+            asked.network
+        },
         egress,
     })
 }

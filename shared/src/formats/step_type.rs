@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     cursor::{Cursor, Document},
@@ -19,9 +19,24 @@ pub struct Manifest {
     pub step_type: StepType,
     /// `metadata.description`.
     pub description: Option<String>,
+    /// What its `operation` may be; the first is the one that is meant where none is given. The schema says so too.
+    pub operations: Vec<Named>,
+    /// What its steps give back, as far as that does not depend on what they run.
+    pub outputs: Vec<Named>,
 }
 
-const KNOWN: [&str; 14] = [
+/// Something with a name that people read about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// As it is written in workflows.
+    pub name: String,
+    /// One line.
+    pub description: Option<String>,
+    /// The JSON type of an output's value, where it has one.
+    pub kind: Option<String>,
+}
+
+const KNOWN: [&str; 16] = [
     "apiVersion",
     "kind",
     "metadata",
@@ -31,6 +46,8 @@ const KNOWN: [&str; 14] = [
     "files",
     "env",
     "config",
+    "operations",
+    "outputs",
     "grace",
     "privileges",
     "workspace",
@@ -87,7 +104,13 @@ fn read(root: &Cursor<'_>) -> Option<Manifest> {
     {
         at.report(code::INVALID_VALUE, "a command needs a program");
     }
-    let config_schema = fields.get("config").map(|at| schema(&at));
+    let operations = fields.get("operations").map(|at| operations(&at)).unwrap_or_default();
+    let outputs = fields.get("outputs").map(|at| outputs(&at)).unwrap_or_default();
+    let mut config_schema =
+        fields.get("config").map(|at| schema(&at)).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    if !operations.is_empty() && !declare(&mut config_schema, &operations) {
+        root.report(code::CONFLICT, "'operations' is what 'operation' may be; 'config' must not say it again");
+    }
     let files = fields.get("files").map(|at| files(&at)).unwrap_or_default();
     let grace = fields.get("grace").and_then(|at| {
         let seconds = duration::seconds(at.value).filter(|seconds| *seconds <= 3600.0);
@@ -105,7 +128,7 @@ fn read(root: &Cursor<'_>) -> Option<Manifest> {
         command,
         files,
         env: fields.get("env").map(|at| environment(&at)).unwrap_or_default(),
-        config_schema: config_schema.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
+        config_schema,
         grace_s: grace.unwrap_or(10),
         privileges: fields.get("privileges").map(|at| privileges(&at)).unwrap_or_default(),
         workspace: if workspace == Some("none") { Workspace::None } else { Workspace::Shared },
@@ -115,7 +138,42 @@ fn read(root: &Cursor<'_>) -> Option<Manifest> {
         at.report(code::CONFLICT, "'state' is kept in the shared workspace, which 'workspace: none' does not have");
     }
     let description = metadata.and_then(|metadata| metadata.get("description")).and_then(|at| at.string());
-    Some(Manifest { step_type, description: description.map(str::to_owned) })
+    Some(Manifest { step_type, description: description.map(str::to_owned), operations, outputs })
+}
+
+fn operations(at: &Cursor<'_>) -> Vec<Named> {
+    let mut found: Vec<Named> = Vec::new();
+    for item in at.items() {
+        let Some(fields) = item.fields(&["name", "description"]) else { continue };
+        let Some(name) = fields.need("name").and_then(|at| at.matching(&NAME, "an operation's name")) else { continue };
+        if found.iter().any(|one| one.name == name) {
+            item.report(code::CONFLICT, format!("another operation is also named '{name}'"));
+        }
+        let description = fields.get("description").and_then(|at| at.string()).map(str::to_owned);
+        found.push(Named { name: name.to_owned(), description, kind: None });
+    }
+    found
+}
+
+fn outputs(at: &Cursor<'_>) -> Vec<Named> {
+    const KINDS: [&str; 6] = ["string", "number", "integer", "boolean", "array", "object"];
+    let read = |(name, at): (&str, Cursor<'_>)| {
+        let fields = at.fields(&["type", "description"])?;
+        let kind = fields.get("type").and_then(|at| at.choice(&KINDS)).map(str::to_owned);
+        let description = fields.get("description").and_then(|at| at.string()).map(str::to_owned);
+        Some(Named { name: name.to_owned(), description, kind })
+    };
+    at.entries().into_iter().filter_map(read).collect()
+}
+
+/// Puts the operations into the schema of the configuration, unless it has its own.
+fn declare(schema: &mut Value, operations: &[Named]) -> bool {
+    let Some(schema) = schema.as_object_mut() else { return false };
+    let properties = schema.entry("properties").or_insert_with(|| json!({}));
+    let Some(properties) = properties.as_object_mut() else { return false };
+    let names: Vec<&str> = operations.iter().map(|one| one.name.as_str()).collect();
+    let operation = json!({"enum": names, "default": names[0], "description": "What is done"});
+    properties.insert("operation".to_owned(), operation).is_none()
 }
 
 fn runs(at: &Cursor<'_>) -> Runs {
@@ -265,6 +323,23 @@ state: {path: .slipway/state/sketch.json}
         );
         assert!(step_type.files[0].executable);
         assert_eq!(step_type.state.unwrap().path, ".slipway/state/sketch.json");
+    }
+
+    #[test]
+    fn operations_and_outputs_are_told_and_operations_are_checked_by_the_schema() {
+        let more = "operations: [{name: draw, description: Draws}, {name: erase}]\noutputs: {size: {type: integer, description: How large}, any: {}}\n";
+        let manifest = parse(&format!("{MANIFEST}{more}"), None).unwrap();
+        let names: Vec<_> = manifest.operations.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["draw", "erase"]);
+        assert_eq!(manifest.outputs[0].kind.as_deref(), Some("integer"));
+        let operation = &manifest.step_type.config_schema["properties"]["operation"];
+        assert_eq!(operation, &json!({"enum": ["draw", "erase"], "default": "draw", "description": "What is done"}));
+
+        let twice =
+            format!("{MANIFEST}operations: [{{name: draw}}, {{name: draw}}]\noutputs: {{x: {{type: thing}}}}\n");
+        let twice = twice.replace("config: {type: object", "config: {type: object, properties: {operation: {}}");
+        let problems: Vec<String> = parse(&twice, None).unwrap_err().iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 3, "{problems:#?}");
     }
 
     #[test]

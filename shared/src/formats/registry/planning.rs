@@ -9,9 +9,10 @@ use super::{
         folder::Folder,
         parameter::Parameter,
         problem::{did_you_mean, nearest},
+        provider::{Category, Choices},
         workflow::{Step, Workflow},
     },
-    Registry, Settings,
+    ProviderRecord, Registry, Settings, WorkflowRecord,
 };
 use crate::domain::{
     plan::{Bundle, NetworkMode, Plan, PlannedStep, StepType},
@@ -56,12 +57,34 @@ pub enum PlanError {
         /// What was asked.
         operation: Operation,
     },
+    /// The resource asks for a workflow by a name that its provider has none of, or that does not serve the operation.
+    UnknownWorkflow {
+        /// The name.
+        workflow: String,
+        /// The provider's name.
+        provider: String,
+        /// What was asked.
+        operation: Operation,
+        /// Names that look like it, best first; none when the workflow serves something else.
+        nearest: Vec<String>,
+        /// Names of those that serve the operation.
+        serving: Vec<String>,
+    },
     /// The workflow cannot run on this instance.
     Unavailable {
         /// The workflow's name.
         workflow: String,
         /// What is missing.
         reason: String,
+    },
+    /// The provider is not loaded in a version that may do it.
+    NoVersion {
+        /// The provider's name.
+        provider: String,
+        /// The version or range that is needed, and why.
+        wanted: String,
+        /// The versions there are, best first.
+        loaded: Vec<String>,
     },
 }
 
@@ -74,6 +97,20 @@ impl fmt::Display for PlanError {
             Self::NoWorkflow { provider, version, kind, operation } => {
                 write!(f, "the provider {provider}@{version} has no workflow to {operation} a '{kind}'")
             }
+            Self::UnknownWorkflow { workflow, provider, operation, nearest, serving } => {
+                let list = if serving.is_empty() { "none does".to_owned() } else { serving.join(", ") };
+                let hint = did_you_mean(nearest);
+                write!(f, "the provider {provider} has no workflow '{workflow}' to {operation} it by{hint}; those that do: {list}")
+            }
+            Self::NoVersion { provider, wanted, loaded } if loaded.is_empty() => {
+                write!(f, "the provider {provider} is not loaded; needed is {wanted}")
+            }
+            Self::NoVersion { provider, wanted, loaded } => write!(
+                f,
+                "the provider {provider} is loaded as {}; needed is {wanted}: load that version, or pin another by the annotation '{}'",
+                loaded.join(", "),
+                super::PINS_ANNOTATION
+            ),
             Self::Unavailable { workflow, reason } => write!(f, "the workflow '{workflow}' cannot run here: {reason}"),
         }
     }
@@ -87,10 +124,37 @@ impl Registry {
     /// # Errors
     /// See [`PlanError`].
     pub fn plan(&self, resource_type: &str, operation: Operation, tags: &[String]) -> Result<Planned, PlanError> {
-        let Some((index, kind)) = self.types.get(resource_type) else {
+        self.plan_by(resource_type, operation, tags, None)
+    }
+
+    /// As [`Registry::plan`], by the workflow of this name when there is one. A workflow that serves other operations of the
+    /// type leaves this one to the tags: the name is of one workflow, and a resource has a whole life.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn plan_by(
+        &self,
+        resource_type: &str,
+        operation: Operation,
+        tags: &[String],
+        workflow: Option<&str>,
+    ) -> Result<Planned, PlanError> {
+        self.plan_among(&self.types, resource_type, operation, tags, workflow)
+    }
+
+    /// As [`Registry::plan_by`], with other providers serving the types.
+    pub(super) fn plan_among(
+        &self,
+        types: &BTreeMap<String, (usize, String)>,
+        resource_type: &str,
+        operation: Operation,
+        tags: &[String],
+        workflow: Option<&str>,
+    ) -> Result<Planned, PlanError> {
+        let Some((index, kind)) = types.get(resource_type) else {
             return Err(PlanError::UnknownType {
                 kind: resource_type.to_owned(),
-                nearest: nearest(resource_type, self.types.keys().map(String::as_str)),
+                nearest: nearest(resource_type, types.keys().map(String::as_str)),
             });
         };
         let record = &self.providers[*index];
@@ -100,8 +164,13 @@ impl Registry {
             kind: resource_type.to_owned(),
             operation,
         };
-        let choices = record.capabilities.get(kind).and_then(|capability| capability.operations.get(&operation));
-        let name = choices.and_then(|choices| choices.choose(tags)).ok_or_else(none)?;
+        let operations = record.capabilities.get(kind).map(|capability| &capability.operations);
+        let choices = operations.and_then(|operations| operations.get(&operation));
+        let chosen = match workflow {
+            Some(workflow) => named(record, operations, operation, workflow)?,
+            None => None,
+        };
+        let name = chosen.or_else(|| choices.and_then(|choices| choices.choose(tags))).ok_or_else(none)?;
         let workflow = record.workflows.iter().find(|workflow| workflow.name == name).ok_or_else(none)?;
         if let Some(reason) = &workflow.unavailable {
             return Err(PlanError::Unavailable { workflow: workflow.name.clone(), reason: reason.clone() });
@@ -115,6 +184,36 @@ impl Registry {
             plan: workflow.plan.clone(),
         })
     }
+}
+
+/// The workflow that a resource names, if it serves this operation; none if it serves another one of the type.
+fn named<'a>(
+    record: &'a ProviderRecord,
+    operations: Option<&'a BTreeMap<Operation, Choices>>,
+    operation: Operation,
+    name: &str,
+) -> Result<Option<&'a str>, PlanError> {
+    let lists = |choices: &'a Choices| choices.workflows.iter().map(|choice| choice.name.as_str());
+    let listed = |operation: Operation| operations.and_then(|all| all.get(&operation)).into_iter().flat_map(lists);
+    if let Some(found) = listed(operation).find(|found| *found == name) {
+        return Ok(Some(found));
+    }
+    // One that the type does not list may be asked for by its name when its own entry says that it does this.
+    let serves = |it: &&WorkflowRecord| it.category == Category::Provisioner && it.operation == Some(operation);
+    if let Some(found) = record.workflows.iter().filter(serves).find(|found| found.name == name) {
+        return Ok(Some(&found.name));
+    }
+    if operations.is_some_and(|all| all.values().flat_map(lists).any(|found| found == name)) {
+        return Ok(None);
+    }
+    let own = record.workflows.iter().filter(|it| it.category == Category::Provisioner).map(|it| it.name.as_str());
+    Err(PlanError::UnknownWorkflow {
+        workflow: name.to_owned(),
+        provider: record.name.clone(),
+        operation,
+        nearest: nearest(name, own),
+        serving: listed(operation).map(str::to_owned).collect(),
+    })
 }
 
 /// What a workflow is planned with.
@@ -137,6 +236,7 @@ pub(super) fn plan(workflow: &Workflow, around: &Around<'_>) -> (Plan, Option<St
         parameters: workflow.parameters.iter().filter_map(|parameter| serde_json::to_value(parameter).ok()).collect(),
         outputs: workflow.outputs.clone(),
         settings: around.settings.settings.clone(),
+        variables: workflow.variables.clone(),
         max_parallel: workflow.max_parallel.unwrap_or(8),
         timeout_s: workflow.timeout_s.unwrap_or(4 * 3600),
         concurrency_group: workflow.concurrency_group.clone(),
@@ -184,21 +284,31 @@ fn planned_step(step: &Step, step_type: &StepType, around: &Around<'_>) -> Plann
     }
 }
 
-/// Whether a step works on files of its provider: its `path` or `workingDir` is inside, or it names the bundle.
+/// Whether a step works on files of its provider: something in its configuration is the path of one, or it names the
+/// bundle.
 pub(super) fn needs_files(step: &Step, folder: &Folder) -> bool {
-    let inside = |key: &str| {
-        step.config.get(key).and_then(Value::as_str).is_some_and(|path| {
+    step.config.values().any(|value| names_file(value, folder))
+        || step.env.values().any(|text| text.contains("SLIPWAY_BUNDLE"))
+        || step.config.values().any(names_bundle)
+}
+
+/// Longer texts are no paths.
+const LONGEST_PATH: usize = 1024;
+
+fn names_file(value: &Value, folder: &Folder) -> bool {
+    match value {
+        Value::String(path) => {
             // A template decides the end of the path at run time; what stands before it is looked for.
             let fixed = match path.split_once("{{") {
                 Some((before, _)) => before.rsplit_once('/').map_or("", |(folder, _)| folder),
                 None => path,
             };
-            !fixed.is_empty() && folder.has(fixed)
-        })
-    };
-    ["path", "workingDir"].into_iter().any(inside)
-        || step.env.values().any(|text| text.contains("SLIPWAY_BUNDLE"))
-        || step.config.values().any(names_bundle)
+            !fixed.is_empty() && fixed.len() <= LONGEST_PATH && !fixed.contains('\n') && folder.has(fixed)
+        }
+        Value::Array(items) => items.iter().any(|item| names_file(item, folder)),
+        Value::Object(map) => map.values().any(|item| names_file(item, folder)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn names_bundle(value: &Value) -> bool {
