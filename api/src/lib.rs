@@ -1,22 +1,27 @@
 //! Slipway's HTTP service: takes requests, writes Postgres, serves reads and streams. It never pushes or takes tickets
 //! and never speaks to Docker.
 
+mod approvals;
 mod auth;
 mod conditional;
 mod error;
 mod execute;
 mod extract;
+mod golden_paths;
+mod graph;
 mod health;
 mod idempotency;
 mod logs;
 mod openapi;
 mod outputs;
 mod page;
+mod preview;
 mod providers;
 mod query_names;
 mod queues;
 mod request;
 mod resources;
+mod retries;
 mod routes;
 mod run_view;
 mod serve;

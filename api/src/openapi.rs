@@ -23,8 +23,11 @@ pub(crate) const PAGE: &str = include_str!("docs.html");
     tags(
         (name = "specs", description = "Applications, as Score files"),
         (name = "workflows", description = "Runs of workflows"),
+        (name = "approvals", description = "What waits for people"),
         (name = "resources", description = "What applications asked for"),
         (name = "state", description = "Terraform's HTTP state protocol; LOCK and UNLOCK work on the same path"),
+        (name = "golden paths", description = "Workflows that a person starts"),
+        (name = "graph", description = "What hangs together, and what took how long"),
         (name = "providers", description = "Who makes resources"),
         (name = "queues", description = "What waits, and who serves"),
         (name = "health", description = "Of this process"),

@@ -15,7 +15,7 @@ use utoipa_axum::{
 };
 
 use crate::{
-    auth, error::Problem, execute, health, logs, openapi, providers, query_names, queues, request, resources, specs,
+    approvals, auth, error::Problem, execute, golden_paths, graph, health, logs, openapi, providers, query_names, queues, request, resources, retries, specs,
     state::AppState, terraform_state, workers, workflows,
 };
 
@@ -28,11 +28,22 @@ pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
         .routes(routes!(specs::submit, specs::list))
         .routes(routes!(specs::get, specs::delete))
         .routes(routes!(execute::execute))
+        .routes(routes!(golden_paths::list))
+        .routes(routes!(golden_paths::get))
+        .routes(routes!(execute::run_golden_path))
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::get))
         .routes(routes!(workflows::cancel))
-        .routes(routes!(workflows::retry))
+        .routes(routes!(retries::retry))
+        .routes(routes!(retries::rerun))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(approvals::start))
         .routes(routes!(logs::get))
+        .routes(routes!(graph::of_application))
+        .routes(routes!(graph::of_run))
+        .routes(routes!(graph::of_resource))
         .routes(routes!(resources::list))
         .routes(routes!(resources::get))
         .routes(routes!(resources::retry))

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::{
     domain::{
+        approval::Decision,
         ids::{ApplicationId, ResourceId, RunId, WorkerId},
         run::{Operation, RunKind, RunStatus},
         step::{AttemptStatus, StepStatus},
@@ -21,7 +22,7 @@ pub(crate) struct RunView {
     /// Its id.
     #[schema(value_type = Uuid)]
     pub id: RunId,
-    /// `resource` or `golden_path`.
+    /// `resource`, `golden_path`, `child` or `preview`.
     #[schema(value_type = String, example = "resource")]
     pub kind: RunKind,
     /// `create`, `read`, `update`, `delete` or `execute`.
@@ -54,7 +55,8 @@ pub(crate) struct RunView {
     /// `pending`, `queued`, `running`, `suspended`, `completed`, `failed` or `cancelled`.
     #[schema(value_type = String, example = "running")]
     pub status: RunStatus,
-    /// Why it does not go on: `WaitingForDependency`, `DependencyFailed`, `BackingOff`, `NoWorkerForQueue`, `QueueFull`, `Promoting`.
+    /// Why it does not go on: `WaitingForDependency`, `DependencyFailed`, `BackingOff`, `WaitingForApproval`,
+    /// `WaitingForStart`, `WaitingForChild`, `Delayed`, `ConcurrencyGroup`, `NoWorkerForQueue`, `QueueFull`, `Promoting`.
     pub reason: Option<String>,
     /// The reason in words.
     pub reason_detail: Option<String>,
@@ -77,6 +79,14 @@ pub(crate) struct RunView {
     /// What it gave back; sensitive values are `***`.
     #[schema(value_type = Object)]
     pub outputs: Value,
+    /// The run whose step started this one.
+    #[schema(value_type = Option<Uuid>)]
+    pub parent_run_id: Option<RunId>,
+    /// The group of which one run goes at a time.
+    pub concurrency_group: Option<String>,
+    /// The run of its group that it waits for.
+    #[schema(value_type = Option<Uuid>)]
+    pub blocked_by: Option<RunId>,
     /// The run that this one goes on from.
     #[schema(value_type = Option<Uuid>)]
     pub retry_of: Option<RunId>,
@@ -138,6 +148,9 @@ impl RunView {
             // Placeholders may have put another resource's secrets into them.
             inputs: row.inputs.filter(|_| reveal),
             outputs,
+            parent_run_id: row.parent_run_id,
+            concurrency_group: row.concurrency_group,
+            blocked_by: row.blocked_by,
             retry_of: row.retry_of,
             requested_by: row.requested_by,
             worker_id: row.worker_id,
@@ -184,6 +197,41 @@ pub(crate) struct StepView {
     pub duration_s: Option<f64>,
     /// Its tries, lost ones too.
     pub attempts: Vec<AttemptView>,
+    /// The loop that it is an element of.
+    pub parent: Option<String>,
+    /// Which element of the loop it is, from 0.
+    pub index: Option<i32>,
+    /// What it waits for, or waited for.
+    pub wait: Option<WaitView>,
+}
+
+/// What a step waits for, or waited for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WaitView {
+    /// `approval`, `start`, `delay`, `child` or `resources`.
+    pub kind: String,
+    /// When the wait is over by itself.
+    pub until: Option<DateTime<Utc>>,
+    /// The question, when a person decides.
+    pub message: Option<String>,
+    /// Roles that may decide; none: admins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// Teams whose people may decide; none: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teams: Option<Vec<String>>,
+    /// `approved`, `rejected`, `expired` or `withdrawn`; none while nothing is decided.
+    #[schema(value_type = Option<String>)]
+    pub decision: Option<Decision>,
+    /// Who decided, or let the step begin.
+    pub by: Option<String>,
+    /// Why it was decided so.
+    pub reason: Option<String>,
+    /// The run that the step started.
+    #[schema(value_type = Option<Uuid>)]
+    pub run_id: Option<RunId>,
+    /// The application that the step asked for.
+    pub application: Option<String>,
 }
 
 impl StepView {
@@ -195,7 +243,22 @@ impl StepView {
         } else {
             outputs::masked(row.outputs, |name| sensitive.iter().any(|it| it == name))
         };
+        let wait = row.wait_kind.map(|kind| WaitView {
+            kind,
+            until: row.wait_until,
+            message: row.approval_message,
+            roles: row.approval_roles,
+            teams: row.approval_teams,
+            decision: row.approval_decision,
+            by: row.approval_decided_by.or(row.released_by),
+            reason: row.approval_reason,
+            run_id: row.child_run_id,
+            application: row.asked_application,
+        });
         Self {
+            wait,
+            parent: row.parent,
+            index: row.item_index,
             name: row.name,
             kind: row.kind,
             status: row.status,

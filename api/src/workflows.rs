@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
-    extract::{OriginalUri, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -17,7 +17,7 @@ use shared::{
     },
     store::{
         event::{self, NewEvent},
-        run::{self, Cancel, Retry},
+        run::{self, Cancel},
         run_list,
     },
 };
@@ -28,7 +28,6 @@ use crate::{
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Body, Caller, Path, Query},
-    idempotency::Attempt,
     page::{Page, Paging, choice},
     resources::{HistoryEntry, Reveal},
     run_view::{RunView, StepView},
@@ -41,7 +40,7 @@ use crate::{
 pub(crate) struct RunFilter {
     /// `pending`, `queued`, `running`, `suspended`, `completed`, `failed` or `cancelled`.
     status: Option<String>,
-    /// `resource` or `golden_path`.
+    /// `resource`, `golden_path`, `child` or `preview`; without it, all but previews.
     kind: Option<String>,
     /// `create`, `read`, `update`, `delete` or `execute`.
     operation: Option<String>,
@@ -57,6 +56,8 @@ pub(crate) struct RunFilter {
     queue: Option<String>,
     /// Of the team of this name.
     team: Option<String>,
+    /// Started by a step of the run of this id.
+    parent: Option<Uuid>,
 }
 
 /// Runs, newest first.
@@ -78,6 +79,7 @@ pub(crate) async fn list(
         provider: filter.provider,
         queue: filter.queue,
         team: filter.team,
+        parent: filter.parent.map(RunId),
     };
     let rows = run_list::page(app.store.pool(), &wanted, paging.before()?, paging.rows()?).await?;
     Ok(Json(paging.page(rows, |row| row.id.0, |row| RunView::of(row, false))?))
@@ -201,41 +203,4 @@ pub(crate) struct RunAccepted {
 /// Where a run is found.
 pub(crate) fn location(id: RunId) -> String {
     format!("/api/workflows/{id}")
-}
-
-/// Makes a new run that goes on where a failed or cancelled one stopped, with its outcomes so far.
-#[utoipa::path(post, path = "/api/workflows/{id}/retry", tag = "workflows",
-    params(("id" = Uuid, Path),
-           ("Idempotency-Key" = Option<String>, Header, description = "Carries the request out once, however often it is sent")),
-    responses((status = 202, body = RunAccepted, headers(("Location", description = "The new run"))),
-              (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
-pub(crate) async fn retry(
-    State(app): State<AppState>,
-    Caller(caller): Caller,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    Path(id): Path<RunId>,
-) -> Result<Response, Problem> {
-    let attempt = Attempt::of(&headers, caller.id, &uri, &[])?;
-    let mut tx = app.store.begin().await?;
-    if let Some(response) = attempt.replay(&mut tx).await? {
-        return Ok(response);
-    }
-    match run::retry(&mut tx, id, &caller.name).await? {
-        Retry::Created(new) => {
-            let accepted = RunAccepted { id: new, retry_of: Some(id) };
-            let response = attempt.answer(&mut tx, StatusCode::ACCEPTED, Some(location(new)), &accepted).await?;
-            crate::commit(tx).await?;
-            Ok(response)
-        }
-        Retry::NotOver(status) => {
-            let detail = format!("the run is {status}; only failed and cancelled runs can be retried");
-            Err(Problem::conflict("not-retryable", detail).with("run_status", status.as_str()))
-        }
-        Retry::Superseded => {
-            let detail = "the resource has another run, or moved on since; retry its last failed run";
-            Err(Problem::conflict("not-retryable", detail))
-        }
-        Retry::Unknown => Err(Problem::not_found("workflow run", id)),
-    }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Result;
 use crate::domain::{
+    approval::Decision,
     ids::{ApplicationId, Fence, ResourceId, RunId, StepId, WorkerId},
     run::{Operation, RunKind, RunStatus},
     step::{AttemptStatus, StepStatus},
@@ -87,6 +88,12 @@ pub struct Run {
     pub finished_at: Option<DateTime<Utc>>,
     /// When it is failed for taking too long.
     pub deadline_at: Option<DateTime<Utc>>,
+    /// The run that started it.
+    pub parent_run_id: Option<RunId>,
+    /// The group of which one run goes at a time.
+    pub concurrency_group: Option<String>,
+    /// The run of its group that has its turn, when it waits for that.
+    pub blocked_by: Option<RunId>,
 }
 
 /// Which runs to list. What is not set does not restrict.
@@ -112,6 +119,8 @@ pub struct Filter {
     pub queue: Option<String>,
     /// Of this team.
     pub team: Option<String>,
+    /// Started by a step of this run.
+    pub parent: Option<RunId>,
 }
 
 /// A page of runs, newest first: those before `before` (none: from the newest), at most `limit`.
@@ -133,22 +142,29 @@ pub async fn page(
                   run.inputs, run.requested_by, run.queue, run.priority, run.status AS "status: RunStatus",
                   CASE WHEN run.status = 'pending' THEN coalesce(run.reason, q.wait_reason, 'Promoting') ELSE run.reason END
                       AS "reason?",
-                  CASE WHEN run.status = 'pending' AND run.reason IS NULL THEN q.wait_detail ELSE run.reason_detail END
-                      AS "reason_detail?",
+                  CASE WHEN run.status = 'pending' AND run.reason IS NULL THEN q.wait_detail
+                       WHEN run.reason = 'ConcurrencyGroup'
+                           THEN format('one run of the group ''%s'' goes at a time: %s', run.concurrency_group,
+                                       coalesce('run ' || turn.id || ' is not over', 'this one is about to'))
+                       ELSE run.reason_detail END AS "reason_detail?",
                   CASE WHEN run.status = 'pending' AND run.reason IS NULL AND q.wait_reason IS NOT NULL
                            THEN greatest(run.waiting_since, q.wait_since)
                        WHEN run.status IN ('pending', 'suspended') THEN run.waiting_since END AS "waiting_since?",
                   run.suspended_until, run.losses, run.fence AS "fence: Fence", run.lease_worker_id AS "worker_id: WorkerId",
                   run.cancel_requested_at, run.cancel_reason, run.outputs,
                   coalesce((SELECT jsonb_object_agg(o.key, true) FROM jsonb_each(p.body -> 'outputs') o
-                            WHERE (o.value ->> 'sensitive')::boolean), '{}') AS "sensitive_outputs!",
+                            WHERE (o.value ->> 'sensitive')::boolean), '{}')
+                      || coalesce((SELECT jsonb_object_agg(name, true) FROM UNNEST(run.sensitive_outputs) name), '{}')
+                      AS "sensitive_outputs!",
                   run.error_code, run.error_message, run.created_at, run.queued_at, run.started_at, run.finished_at,
-                  run.deadline_at
+                  run.deadline_at, run.parent_run_id AS "parent_run_id: RunId", run.concurrency_group, turn.id AS "blocked_by?: RunId"
            FROM run
            LEFT JOIN plan p ON p.digest = run.plan_digest
            LEFT JOIN resource r ON r.id = run.resource_id
            LEFT JOIN application a ON a.id = run.application_id
            LEFT JOIN queue q ON q.name = run.queue
+           LEFT JOIN run turn ON run.reason = 'ConcurrencyGroup' AND turn.concurrency_group = run.concurrency_group
+                AND turn.status IN ('pending', 'queued', 'running', 'suspended') AND turn.reason IS DISTINCT FROM 'ConcurrencyGroup'
            WHERE ($1::uuid IS NULL OR run.id = $1) AND ($2::uuid IS NULL OR run.id < $2)
              AND ($3::text IS NULL OR run.status = $3)
              AND (run.kind = $4 OR ($4::text IS NULL AND (run.kind <> 'preview' OR $1 IS NOT NULL)))
@@ -156,6 +172,7 @@ pub async fn page(
              AND ($7::text IS NULL OR run.application_id IN (SELECT id FROM application WHERE name = $7))
              AND ($8::text IS NULL OR run.workflow = $8) AND ($9::text IS NULL OR run.provider = $9)
              AND ($10::text IS NULL OR run.queue = $10) AND ($11::text IS NULL OR run.team = $11)
+             AND ($13::uuid IS NULL OR run.parent_run_id = $13)
            ORDER BY run.id DESC LIMIT $12"#,
         filter.id.map(|id| id.0),
         before,
@@ -169,6 +186,7 @@ pub async fn page(
         filter.queue,
         filter.team,
         limit,
+        filter.parent.map(|id| id.0),
     )
     .fetch_all(executor)
     .await?)
@@ -223,6 +241,32 @@ pub struct Step {
     pub started_at: Option<DateTime<Utc>>,
     /// When it was over.
     pub finished_at: Option<DateTime<Utc>>,
+    /// The loop that it is an element of.
+    pub parent: Option<String>,
+    /// Which element, from 0.
+    pub item_index: Option<i32>,
+    /// Who let it begin, when it waited for that.
+    pub released_by: Option<String>,
+    /// What it waits for, or waited for: `approval`, `start`, `delay`, `child` or `resources`.
+    pub wait_kind: Option<String>,
+    /// When its wait is over by itself.
+    pub wait_until: Option<DateTime<Utc>>,
+    /// The run that it started.
+    pub child_run_id: Option<RunId>,
+    /// The application that it asked for.
+    pub asked_application: Option<String>,
+    /// What people are asked.
+    pub approval_message: Option<String>,
+    /// Roles that may decide.
+    pub approval_roles: Option<Vec<String>>,
+    /// Teams whose people may decide.
+    pub approval_teams: Option<Vec<String>>,
+    /// What was decided.
+    pub approval_decision: Option<Decision>,
+    /// By whom.
+    pub approval_decided_by: Option<String>,
+    /// Why.
+    pub approval_reason: Option<String>,
 }
 
 /// The steps of a run, in the order of its workflow.
@@ -232,10 +276,14 @@ pub struct Step {
 pub async fn steps(executor: impl PgExecutor<'_>, run: RunId) -> Result<Vec<Step>> {
     Ok(sqlx::query_as!(
         Step,
-        r#"SELECT id AS "id: StepId", name, type AS kind, status AS "status: StepStatus", attempts, not_before,
+        r#"SELECT step.id AS "id: StepId", name, type AS kind, status AS "status: StepStatus", attempts, not_before,
                   inherited_from IS NOT NULL AS "inherited!", exit_code, outputs, sensitive_outputs, error_code, error_message,
-                  started_at, finished_at
-           FROM step WHERE run_id = $1 ORDER BY position"#,
+                  started_at, finished_at, parent, item_index, released_by, wait ->> 'kind' AS wait_kind, wait_until,
+                  (wait ->> 'run')::uuid AS "child_run_id: RunId", wait -> 'asked' ->> 'application' AS asked_application,
+                  p.message AS "approval_message?", p.roles AS "approval_roles?", p.teams AS "approval_teams?",
+                  p.decision AS "approval_decision?: Decision", p.decided_by AS approval_decided_by, p.reason AS approval_reason
+           FROM step LEFT JOIN approval p ON p.step_id = step.id
+           WHERE step.run_id = $1 ORDER BY position, item_index NULLS FIRST"#,
         run.0
     )
     .fetch_all(executor)
