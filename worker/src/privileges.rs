@@ -58,7 +58,8 @@ pub fn grant(
             step_type.name
         )));
     }
-    let egress = targets.iter().map(|target| reach(target, provider, settings, sandbox)).collect::<Result<_, _>>()?;
+    let reached = targets.iter().map(|target| reach(target, provider, settings, sandbox));
+    let egress: BTreeMap<String, String> = reached.collect::<Result<_, _>>()?;
     Ok(Granted {
         memory_mib,
         cpu_millis: if asked.cpu_millis == 0 { sandbox.cpu_millis } else { asked.cpu_millis },
