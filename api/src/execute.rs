@@ -1,4 +1,4 @@
-//! Golden paths: workflows that a person starts.
+//! Golden paths, started; and dry runs of them.
 
 use axum::{
     extract::{OriginalUri, State},
@@ -13,13 +13,13 @@ use shared::{
         run::{Operation, RunKind},
     },
     formats::{
-        problem::{code, did_you_mean, nearest},
+        problem::{Problem as Mistake, code, did_you_mean, nearest},
         provider::Category,
         registry::{ProviderRecord, WorkflowRecord},
-        workflow::{self, Unknown},
+        workflow::{self, Parameter, Unknown},
     },
     store::{
-        notify, plan,
+        Connection, notify, plan,
         run::{self, NewRun},
     },
 };
@@ -27,8 +27,10 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{InputError, Problem, ProblemDetails},
-    extract::{Body, Caller},
+    extract::{Body, Caller, Path},
+    golden_paths::expected,
     idempotency::Attempt,
+    preview::{self, PreviewAnswer},
     providers,
     state::AppState,
     workflows::{RunAccepted, location},
@@ -57,13 +59,43 @@ pub(crate) struct ExecuteRequest {
     /// Higher goes first, from -100 to 100.
     #[serde(default)]
     priority: i16,
+    /// Shows what would be run, and runs nothing.
+    #[serde(default)]
+    dry_run: bool,
 }
 
-/// Starts a golden path.
+/// What to start a golden path with.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunRequest {
+    /// Its provider; needed only when several have a golden path of that name.
+    #[serde(default)]
+    provider: Option<String>,
+    /// Values for its parameters.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    inputs: Map<String, Value>,
+    /// The team whose share it uses; `default` when nothing is said.
+    #[serde(default)]
+    team: Option<String>,
+    /// The queue it goes through; `default` when nothing is said.
+    #[serde(default)]
+    queue: Option<String>,
+    /// Higher goes first, from -100 to 100.
+    #[serde(default)]
+    priority: i16,
+    /// Shows what would be run, and runs nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Starts a golden path. With `dry_run` it answers with the plan: steps, order, rendered configuration, images, privileges,
+/// conditions and what is unknown until run time; nothing is run.
 #[utoipa::path(post, path = "/api/workflows/execute", tag = "workflows",
     params(("Idempotency-Key" = Option<String>, Header, description = "Carries the request out once, however often it is sent")),
     request_body = ExecuteRequest,
-    responses((status = 202, body = RunAccepted, headers(("Location", description = "The run"))), (status = 400, body = ProblemDetails),
+    responses((status = 200, description = "The plan of a dry run", body = PreviewAnswer),
+              (status = 202, body = RunAccepted, headers(("Location", description = "The run"))), (status = 400, body = ProblemDetails),
               (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
 pub(crate) async fn execute(
     State(app): State<AppState>,
@@ -73,10 +105,42 @@ pub(crate) async fn execute(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    let request: ExecuteRequest = json_body(&body)?;
-    for (name, value) in [("team", &request.team), ("queue", &request.queue)] {
+    let ExecuteRequest { workflow, provider, inputs, team, queue, priority, dry_run } = json_body(&body)?;
+    let request = RunRequest { provider, inputs, team, queue, priority, dry_run };
+    start(&app, &attempt, caller.name, &workflow, request).await
+}
+
+/// Starts a golden path, or with `dry_run` answers with its plan.
+#[utoipa::path(post, path = "/api/golden-paths/{name}/run", tag = "golden paths",
+    params(("name" = String, Path),
+           ("Idempotency-Key" = Option<String>, Header, description = "Carries the request out once, however often it is sent")),
+    request_body(content = Option<RunRequest>, description = "May be empty"),
+    responses((status = 200, description = "The plan of a dry run", body = PreviewAnswer),
+              (status = 202, body = RunAccepted, headers(("Location", description = "The run"))), (status = 400, body = ProblemDetails),
+              (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
+pub(crate) async fn run_golden_path(
+    State(app): State<AppState>,
+    Caller(caller): Caller,
+    OriginalUri(uri): OriginalUri,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
+    let request = if body.is_empty() { RunRequest::default() } else { json_body(&body)? };
+    start(&app, &attempt, caller.name, &name, request).await
+}
+
+async fn start(
+    app: &AppState,
+    attempt: &Attempt,
+    caller: String,
+    name: &str,
+    request: RunRequest,
+) -> Result<Response, Problem> {
+    for (field, value) in [("team", &request.team), ("queue", &request.queue)] {
         if value.as_ref().is_some_and(|value| !is_plain_name(value)) {
-            return Err(Problem::bad_request(format!("{name}: up to 63 letters, digits, `-`, `_` and `.`")));
+            return Err(Problem::bad_request(format!("{field}: up to 63 letters, digits, `-`, `_` and `.`")));
         }
     }
     if !(-100..=100).contains(&request.priority) {
@@ -87,17 +151,16 @@ pub(crate) async fn execute(
         return Ok(response);
     }
     let records = providers::current(&mut tx).await?;
-    let (provider, workflow) = find(&records, &request)?;
-    let inputs =
-        workflow::check_inputs(&workflow.parameters, &request.inputs, Unknown::Refuse).map_err(|mistakes| {
-            let detail = mistakes.iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>().join("; ");
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-inputs", detail)
-                .with_errors(mistakes.into_iter().map(InputError::from).collect())
-        })?;
-    let id = RunId::new();
+    let (provider, workflow) = find(&records, name, request.provider.as_deref())?;
+    if let Some(reason) = &workflow.unavailable {
+        let detail = format!("the golden path '{}' cannot run here: {reason}", workflow.name);
+        return Err(Problem::conflict("workflow-unavailable", detail));
+    }
+    let inputs = workflow::check_inputs(&workflow.parameters, &request.inputs, Unknown::Refuse)
+        .map_err(|mistakes| unfit(mistakes, &workflow.parameters))?;
     let new = NewRun {
-        id,
-        kind: RunKind::GoldenPath,
+        id: RunId::new(),
+        kind: if request.dry_run { RunKind::Preview } else { RunKind::GoldenPath },
         operation: Operation::Execute,
         resource_id: None,
         application_id: None,
@@ -110,51 +173,70 @@ pub(crate) async fn execute(
         steps: run::steps_of(&workflow.plan),
         inputs: Some(inputs),
         reason: None,
-        requested_by: caller.name,
+        requested_by: caller,
         queue: request.queue.unwrap_or_else(|| "default".into()),
         priority: request.priority,
     };
-    run::create_all(&mut tx, &[new]).await?;
-    notify(&mut tx).await?;
-    let accepted = RunAccepted { id, retry_of: None };
-    let response = attempt.answer(&mut tx, StatusCode::ACCEPTED, Some(location(id)), &accepted).await?;
+    let id = new.id;
+    let accepted = create(&mut tx, attempt, new).await?;
     crate::commit(tx).await?;
-    Ok(response)
+    if request.dry_run { preview::answer(app, id, accepted).await } else { Ok(accepted) }
+}
+
+/// Makes the run, and the answer that it was accepted.
+pub(crate) async fn create(conn: &mut Connection, attempt: &Attempt, new: NewRun) -> Result<Response, Problem> {
+    let id = new.id;
+    run::create_all(&mut *conn, &[new]).await?;
+    notify(&mut *conn).await?;
+    let accepted = RunAccepted { id, retry_of: None };
+    attempt.answer(conn, StatusCode::ACCEPTED, Some(location(id)), &accepted).await
+}
+
+/// Everything that is wrong with the inputs at once, each with what was expected.
+fn unfit(mistakes: Vec<Mistake>, parameters: &[Parameter]) -> Problem {
+    let detail = mistakes.iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>().join("; ");
+    let about = |mistake: &Mistake| {
+        let name = mistake.path.strip_prefix('/')?;
+        let parameter = parameters.iter().find(|parameter| parameter.name == name)?;
+        Some((parameter.name.clone(), Value::String(expected(parameter))))
+    };
+    let expected: Map<String, Value> = mistakes.iter().filter_map(about).collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-inputs", detail)
+        .with("expected", expected)
+        .with_errors(mistakes.into_iter().map(InputError::from).collect())
 }
 
 fn is_plain_name(name: &str) -> bool {
     (1..=63).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
-/// The one golden path of that name, and its provider.
-fn find<'a>(
+/// Every golden path with its provider.
+pub(crate) fn all(records: &[ProviderRecord]) -> impl Iterator<Item = (&ProviderRecord, &WorkflowRecord)> {
+    records
+        .iter()
+        .flat_map(|record| record.workflows.iter().map(move |workflow| (record, workflow)))
+        .filter(|(_, workflow)| workflow.category == Category::GoldenPath)
+}
+
+/// The one golden path of that name, available or not, and its provider.
+pub(crate) fn find<'a>(
     records: &'a [ProviderRecord],
-    request: &ExecuteRequest,
+    name: &str,
+    provider: Option<&str>,
 ) -> Result<(&'a ProviderRecord, &'a WorkflowRecord), Problem> {
-    let paths = || {
-        let of = |record: &'a ProviderRecord| record.workflows.iter().map(move |workflow| (record, workflow));
-        records
-            .iter()
-            .filter(|record| request.provider.as_ref().is_none_or(|provider| *provider == record.name))
-            .flat_map(of)
-            .filter(|(_, workflow)| workflow.category == Category::GoldenPath)
-    };
-    let mut found = paths().filter(|(_, workflow)| workflow.name == request.workflow);
+    let paths = || all(records).filter(|(record, _)| provider.is_none_or(|provider| provider == record.name));
+    let mut found = paths().filter(|(_, workflow)| workflow.name == name);
     let Some((provider, workflow)) = found.next() else {
-        let hint = did_you_mean(&nearest(&request.workflow, paths().map(|(_, workflow)| workflow.name.as_str())));
-        let detail = format!("there is no golden path '{}'{hint}", request.workflow);
+        let hint = did_you_mean(&nearest(name, paths().map(|(_, workflow)| workflow.name.as_str())));
+        let detail = format!("there is no golden path '{name}'{hint}");
         return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));
     };
     if let Some((other, _)) = found.next() {
         let detail = format!(
-            "the providers '{}' and '{}' both have a golden path '{}'; name one as `provider`",
-            provider.name, other.name, request.workflow
+            "the providers '{}' and '{}' both have a golden path '{name}'; name one as `provider`",
+            provider.name, other.name
         );
         return Err(Problem::conflict("ambiguous", detail));
-    }
-    if let Some(reason) = &workflow.unavailable {
-        let detail = format!("the golden path '{}' cannot run here: {reason}", workflow.name);
-        return Err(Problem::conflict("workflow-unavailable", detail));
     }
     Ok((provider, workflow))
 }
