@@ -156,7 +156,8 @@ fn title(code: &str) -> Option<&'static str> {
     Some(match code {
         "invalid-spec" => "The Score file is not valid",
         "invalid-inputs" => "The inputs do not fit the workflow",
-        "changes-not-supported" => "The submission changes or removes resources",
+        "protected" => "It is protected from deletion",
+        "no-earlier-generation" => "There is nothing to go back to",
         "shared-conflict" => "A shared resource is asked for differently elsewhere",
         "being-deleted" => "It is being deleted",
         "other-team" => "It belongs to another team",

@@ -82,6 +82,19 @@ pub(crate) struct ResourceView {
     /// The last run that worked on it.
     #[schema(value_type = Option<Uuid>)]
     pub last_run_id: Option<RunId>,
+    /// The last run, when it failed and the resource with it.
+    #[schema(value_type = Option<Uuid>)]
+    pub failed_run_id: Option<RunId>,
+    /// Whether what is asked for, or an output that it names, has changed and it is still to be compared or changed.
+    pub reconciling: bool,
+    /// Since when an update that did not complete may have changed what is there.
+    pub uncertain_since: Option<DateTime<Utc>>,
+    /// Whether it may not be deleted, by its spec or by a person.
+    pub protected: bool,
+    /// Tags that a choice among its provider's workflows goes by.
+    pub tags: Vec<String>,
+    /// The workflow that is to serve it, whatever its tags.
+    pub workflow_override: Option<String>,
     /// As written in the spec.
     #[schema(value_type = Object)]
     pub params: Value,
@@ -140,7 +153,11 @@ impl ResourceView {
             application_id: row.application_id,
             state: row.state,
             state_since: row.state_since,
-            status: status(row.state, row.run_status),
+            status: if row.reconciling && row.run_status.is_none() {
+                "pending"
+            } else {
+                status(row.state, row.run_status)
+            },
             waiting_reason: row.run_reason,
             absent: row.absent,
             error_code: row.error_code,
@@ -149,6 +166,12 @@ impl ResourceView {
             provider_version: row.provider_version,
             current_run_id: row.current_run_id,
             last_run_id: row.last_run_id,
+            failed_run_id: row.failed_run_id,
+            reconciling: row.reconciling,
+            uncertain_since: row.applied_uncertain_since,
+            protected: row.protected,
+            tags: row.tags,
+            workflow_override: row.workflow_override,
             params: row.params,
             labels: row.labels,
             annotations: row.annotations,
@@ -247,6 +270,9 @@ pub(crate) struct ResourceDetail {
     /// Params with placeholders filled in, as the last run saw them.
     #[schema(value_type = Option<Object>)]
     pub resolved_params: Option<Value>,
+    /// The same, as the last create or update that completed saw them: what is really there.
+    #[schema(value_type = Option<Object>)]
+    pub applied_params: Option<Value>,
     /// Resources whose outputs it names.
     #[schema(value_type = Vec<Uuid>)]
     pub depends_on: Vec<ResourceId>,
@@ -290,9 +316,11 @@ pub(crate) async fn get(
     }
     // Params may hold what another resource gave back as sensitive.
     let resolved_params = row.resolved_params.clone().filter(|_| reveal);
+    let applied_params = row.applied_params.clone().filter(|_| reveal);
     let detail = ResourceDetail {
         resource: ResourceView::of(row, reveal),
         resolved_params,
+        applied_params,
         depends_on: resource_list::dependencies(pool, id).await?,
         used_by: resource_list::users(pool, id)
             .await?

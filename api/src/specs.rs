@@ -1,8 +1,13 @@
 //! Applications: submitted as Score files, listed, looked at, deleted.
 
+pub(crate) mod dry_run;
+pub(crate) mod generations;
+pub(crate) mod keeping;
+pub(crate) mod submit;
+
 use axum::{
     Json,
-    extract::{OriginalUri, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -10,15 +15,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
-    domain::{
-        ids::{ApplicationId, ResourceId, RunId},
-        resource::ResourceState,
-    },
+    domain::ids::ApplicationId,
     store::{
-        StoreError,
         application::{self, Application, Deletion},
         resource_list,
-        submit::{self, Submission, Submitted},
     },
 };
 use utoipa::{IntoParams, ToSchema};
@@ -26,8 +26,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     conditional,
     error::{Problem, ProblemDetails},
-    extract::{Body, Caller, Path, Query},
-    idempotency::Attempt,
+    extract::{Caller, Path, Query},
     page::{Page, Paging, selector},
     resources::ResourceView,
     state::AppState,
@@ -38,17 +37,6 @@ use crate::{
 const TRIES: usize = 4;
 /// Resources shown with an application.
 const RESOURCES: i64 = 1000;
-
-/// How a submission is read.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct SubmitQuery {
-    /// Accepts what innominatus' own files have beyond Score, with one warning each.
-    #[serde(default)]
-    compat: bool,
-    /// The team that owns a new application; `default` when nothing is said.
-    team: Option<String>,
-}
 
 /// An application.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,8 +50,10 @@ pub(crate) struct ApplicationView {
     pub team: String,
     /// The number of its latest generation.
     pub generation: i32,
-    /// `active` when all its resources are, `failed` when one failed, `deleting`, `deleted`, or `progressing`.
+    /// `active` when all its resources are, and as asked for; `failed` when one failed; `deleting`, `deleted`, or `progressing`.
     pub status: &'static str,
+    /// The same in the words for resources: `active`, `failed`, `progressing`, `terminating`, `terminated`.
+    pub state: &'static str,
     /// Labels.
     #[schema(value_type = Object)]
     pub labels: Value,
@@ -81,16 +71,22 @@ pub(crate) struct ApplicationView {
     pub delete_requested_at: Option<DateTime<Utc>>,
     /// When its last resource was gone.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Whether it may not be deleted, by its spec or by a person.
+    pub protected: bool,
+    /// When it will be deleted by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Since when its protection, or that of a resource of it, keeps it beyond that time.
+    pub expiry_blocked_at: Option<DateTime<Utc>>,
 }
 
 impl From<Application> for ApplicationView {
     fn from(row: Application) -> Self {
-        let status = match (row.deleted_at, row.delete_requested_at) {
-            (Some(_), _) => "deleted",
-            (None, Some(_)) => "deleting",
-            (None, None) if row.failed > 0 => "failed",
-            (None, None) if row.active == row.resources => "active",
-            (None, None) => "progressing",
+        let (status, state) = match (row.deleted_at, row.delete_requested_at) {
+            (Some(_), _) => ("deleted", "terminated"),
+            (None, Some(_)) => ("deleting", "terminating"),
+            (None, None) if row.failed > 0 => ("failed", "failed"),
+            (None, None) if row.active == row.resources => ("active", "active"),
+            (None, None) => ("progressing", "progressing"),
         };
         Self {
             id: row.id,
@@ -98,6 +94,7 @@ impl From<Application> for ApplicationView {
             team: row.team,
             generation: row.generation,
             status,
+            state,
             labels: row.labels,
             resources: row.resources,
             active: row.active,
@@ -106,156 +103,11 @@ impl From<Application> for ApplicationView {
             updated_at: row.updated_at,
             delete_requested_at: row.delete_requested_at,
             deleted_at: row.deleted_at,
+            protected: row.protected,
+            expires_at: row.expires_at,
+            expiry_blocked_at: row.expiry_blocked_at,
         }
     }
-}
-
-/// A resource that failed, and what to do about it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FailedResource {
-    /// The resource's name.
-    pub name: String,
-    /// The resource.
-    #[schema(value_type = Uuid)]
-    pub id: ResourceId,
-    /// Why it failed: a stable code.
-    pub error_code: Option<String>,
-    /// Why it failed, for people.
-    pub error_message: Option<String>,
-    /// The run that failed.
-    #[schema(value_type = Option<Uuid>)]
-    pub run_id: Option<RunId>,
-    /// The command that tries again.
-    pub retry: String,
-}
-
-/// What became of a submission.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SubmissionAnswer {
-    /// The application.
-    pub application: ApplicationView,
-    /// The generation that this submission is.
-    pub generation: i32,
-    /// Whether the content is that of the latest generation, so that nothing was changed.
-    pub unchanged: bool,
-    /// What happens now, for people.
-    pub message: String,
-    /// What compatibility mode had to say.
-    #[schema(value_type = Vec<Object>)]
-    pub warnings: Value,
-    /// The resources of the application.
-    pub resources: Vec<ResourceView>,
-    /// Those that failed, when the same content was submitted again.
-    pub failed: Vec<FailedResource>,
-}
-
-/// Submits a Score file, YAML or JSON. The same content again changes nothing.
-#[utoipa::path(post, path = "/api/specs", tag = "specs",
-    params(SubmitQuery, ("Idempotency-Key" = Option<String>, Header, description = "Carries the request out once, however often it is sent")),
-    request_body(content((String = "application/yaml"), (Object = "application/json")), description = "A Score file, at most 1 MiB"),
-    responses((status = 201, body = SubmissionAnswer, headers(("Location", description = "The application"))),
-              (status = 200, description = "The same content as before: nothing was changed", body = SubmissionAnswer),
-              (status = 400, body = ProblemDetails), (status = 409, body = ProblemDetails),
-              (status = 413, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
-pub(crate) async fn submit(
-    State(app): State<AppState>,
-    Caller(caller): Caller,
-    OriginalUri(uri): OriginalUri,
-    Query(query): Query<SubmitQuery>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    let submission = submission::read(body, query.compat, query.team, caller.name).await?;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match submit_once(&app, &attempt, &submission).await {
-            Err(Failure::Store(error)) if error.is_conflict() && tries < TRIES => {
-                tracing::debug!(%error, tries, "a submission is tried again");
-            }
-            Err(Failure::Store(error)) => return Err(error.into()),
-            Err(Failure::Problem(problem)) => return Err(*problem),
-            Ok(response) => return Ok(response),
-        }
-    }
-}
-
-enum Failure {
-    Store(StoreError),
-    Problem(Box<Problem>),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(Box::new(problem))
-    }
-}
-
-async fn submit_once(app: &AppState, attempt: &Attempt, submission: &Submission) -> Result<Response, Failure> {
-    let mut tx = app.store.begin().await?;
-    if let Some(response) = attempt.replay(&mut tx).await? {
-        return Ok(response);
-    }
-    let (status, generation, unchanged) = match submit::submit(&mut tx, submission).await? {
-        Submitted::Accepted { generation, .. } => (StatusCode::CREATED, generation, false),
-        Submitted::Unchanged { generation, .. } => (StatusCode::OK, generation, true),
-        Submitted::Refused(refusal) => return Err(submission::refused(&submission.name, refusal).into()),
-    };
-    let row = application::find(&mut *tx, &submission.name)
-        .await?
-        .ok_or_else(|| Problem::internal(&"the application just submitted is not there"))?;
-    let filter = resource_list::Filter { application_id: Some(row.id), ..resource_list::Filter::default() };
-    let resources: Vec<ResourceView> = resource_list::page(&mut *tx, &filter, None, RESOURCES)
-        .await?
-        .into_iter()
-        .map(|row| ResourceView::of(row, false))
-        .collect();
-    let failed: Vec<FailedResource> = resources.iter().filter_map(failed).collect();
-    let message = match (unchanged, failed.is_empty()) {
-        (false, _) => format!("generation {generation} was accepted"),
-        (true, true) => format!("nothing has changed since generation {generation}"),
-        (true, false) => {
-            let names: Vec<&str> = failed.iter().map(|it| it.name.as_str()).collect();
-            format!(
-                "nothing has changed since generation {generation}; failed: {}; `retry` of each says how to try again",
-                names.join(", ")
-            )
-        }
-    };
-    let location = format!("/api/specs/{}", row.name);
-    let answer = SubmissionAnswer {
-        application: row.into(),
-        generation,
-        unchanged,
-        message,
-        warnings: submission.warnings.clone(),
-        resources,
-        failed,
-    };
-    let response = attempt.answer(&mut tx, status, Some(location), &answer).await?;
-    tx.commit().await.map_err(StoreError::from)?;
-    Ok(response)
-}
-
-fn failed(resource: &ResourceView) -> Option<FailedResource> {
-    (resource.state == ResourceState::Failed).then(|| FailedResource {
-        name: resource.name.clone(),
-        id: resource.id,
-        error_code: resource.error_code.clone(),
-        error_message: resource.error_message.clone(),
-        run_id: resource.last_run_id,
-        retry: match resource.last_run_id {
-            Some(run) => format!("slipway workflow retry {run}"),
-            None => format!("slipway resource retry {}", resource.id),
-        },
-    })
 }
 
 /// Which applications to list.
@@ -305,7 +157,9 @@ pub(crate) struct ApplicationDetail {
     pub submitted_by: String,
     /// When it was accepted.
     pub submitted_at: DateTime<Utc>,
-    /// Its resources.
+    /// The generation whose content it brought back, if it did.
+    pub restores: Option<i32>,
+    /// Its resources; of one that is being deleted, or was, also those that are gone since.
     pub items: Vec<ResourceView>,
 }
 
@@ -321,7 +175,11 @@ pub(crate) async fn get(
     let unknown = || Problem::not_found("application", &name);
     let row = application::find(pool, &name).await?.ok_or_else(unknown)?;
     let generation = application::latest_generation(pool, row.id).await?.ok_or_else(unknown)?;
-    let filter = resource_list::Filter { application_id: Some(row.id), ..resource_list::Filter::default() };
+    let filter = resource_list::Filter {
+        application_id: Some(row.id),
+        ended_since: row.delete_requested_at,
+        ..resource_list::Filter::default()
+    };
     let items = resource_list::page(pool, &filter, None, RESOURCES).await?;
     let detail = ApplicationDetail {
         application: row.into(),
@@ -329,6 +187,7 @@ pub(crate) async fn get(
         warnings: generation.warnings,
         submitted_by: generation.submitted_by,
         submitted_at: generation.created_at,
+        restores: generation.restores,
         items: items.into_iter().map(|row| ResourceView::of(row, false)).collect(),
     };
     conditional::json(&headers, &detail)
@@ -347,7 +206,8 @@ pub(crate) struct DeletionAnswer {
 
 /// Deletes an application and the resources that only it uses. Asking again changes nothing.
 #[utoipa::path(delete, path = "/api/specs/{name}", tag = "specs", params(("name" = String, Path)),
-    responses((status = 202, body = DeletionAnswer), (status = 404, body = ProblemDetails)))]
+    responses((status = 202, body = DeletionAnswer), (status = 404, body = ProblemDetails),
+              (status = 409, description = "It is protected from deletion", body = ProblemDetails)))]
 pub(crate) async fn delete(
     State(app): State<AppState>,
     Caller(caller): Caller,
@@ -370,6 +230,9 @@ pub(crate) async fn delete(
         Deletion::Requested { resources } => ("deleting", format!("{resources} resource(s) are being removed first")),
         Deletion::Underway => ("deleting", "its deletion was asked for before".to_owned()),
         Deletion::Done => ("deleted", "nothing had to be removed first".to_owned()),
+        Deletion::Protected { application, resources } => {
+            return Err(submission::protected(&name, application, resources));
+        }
         Deletion::Unknown => return Err(Problem::not_found("application", &name)),
     };
     Ok((StatusCode::ACCEPTED, Json(DeletionAnswer { name, status, message })))

@@ -1,42 +1,76 @@
 //! From the body of a request to a submission, and from a refusal to words that help.
 
+use std::collections::BTreeMap;
+
 use axum::{body::Bytes, http::StatusCode};
 use shared::{
     formats::{
         problem::{Problem as Mistake, code},
         score::Mode,
     },
-    store::submit::{Refusal, Submission},
+    store::submit::{Choices, Refusal, Submission},
     submission,
 };
 
 use crate::error::{InputError, Problem};
 
+/// What comes beside a Score file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// Accepts what innominatus' own files have beyond Score.
+    pub(crate) compat: bool,
+    /// The team that is to own a new application.
+    pub(crate) team: Option<String>,
+    /// How long it is to live, as written.
+    pub(crate) ttl: Option<String>,
+    /// Tags and workflows.
+    pub(crate) choices: Choices,
+    /// The name of the key it came with.
+    pub(crate) actor: String,
+}
+
 /// Characters a team's name may have.
 const MAX_TEAM: usize = 63;
 
-/// Reads and checks a Score file.
-pub(crate) async fn read(
-    body: Bytes,
-    compat: bool,
-    team: Option<String>,
-    actor: String,
-) -> Result<Submission, Problem> {
+/// Reads and checks a Score file with what came beside it.
+pub(crate) async fn read(body: Bytes, beside: Beside) -> Result<Submission, Problem> {
+    let Beside { compat, team, ttl, choices, actor } = beside;
     if let Some(team) = &team
         && !(1..=MAX_TEAM).contains(&team.len())
             | team.chars().any(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
     {
         return Err(Problem::bad_request("team: up to 63 letters, digits, `-`, `_` and `.`"));
     }
+    let ttl_s = ttl.map(|text| submission::ttl(&text)).transpose();
+    let requested_ttl_s = ttl_s.map_err(|wrong| Problem::bad_request(format!("ttl: {wrong}")))?;
     let mode = if compat { Mode::Compat } else { Mode::Strict };
     // A megabyte of hostile YAML takes milliseconds, but not on a thread that serves others.
-    tokio::task::spawn_blocking(move || submission::read(&body, mode, team, actor))
+    let mut read = tokio::task::spawn_blocking(move || submission::read(&body, mode, team, actor))
         .await
         .map_err(|error| Problem::internal(&error))?
-        .map_err(invalid)
+        .map_err(invalid)?;
+    submission::choose(&mut read, choices).map_err(|mistake| invalid(vec![mistake]))?;
+    read.requested_ttl_s = requested_ttl_s;
+    Ok(read)
 }
 
-fn invalid(mistakes: Vec<Mistake>) -> Problem {
+/// Reads `db=fast-path,cache=small`.
+pub(crate) fn workflows(text: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let wrong = |part: &str| {
+        let part: String = part.chars().take(64).collect();
+        Problem::bad_request(format!("workflow_override: '{part}' is not RESOURCE=WORKFLOW"))
+    };
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (name, workflow) = part.split_once('=').ok_or_else(|| wrong(part))?;
+            let (name, workflow) = (name.trim(), workflow.trim());
+            if name.is_empty() || workflow.is_empty() { Err(wrong(part)) } else { Ok((name.into(), workflow.into())) }
+        })
+        .collect()
+}
+
+pub(crate) fn invalid(mistakes: Vec<Mistake>) -> Problem {
     // What is no document at all is 400; a document that says something wrong is 422.
     let syntax = mistakes.iter().any(|mistake| [code::SYNTAX, code::LIMIT].contains(&mistake.code));
     let status = if syntax { StatusCode::BAD_REQUEST } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -58,28 +92,9 @@ pub(crate) fn refused(application: &str, refusal: Refusal) -> Problem {
     };
     let names = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     match refusal {
-        Refusal::Deleting => {
-            let detail = format!("'{application}' is being deleted; submit it again when it is gone");
-            Problem::conflict("being-deleted", detail)
-        }
         Refusal::OtherTeam(team) => {
             let detail = format!("'{application}' belongs to team '{team}'; leave `team` out, or choose another name");
             Problem::conflict("other-team", detail).with("team", team)
-        }
-        Refusal::Changes { changed, removed } => {
-            let mut parts = Vec::new();
-            if !changed.is_empty() {
-                parts.push(format!("changes {}", changed.join(", ")));
-            }
-            if !removed.is_empty() {
-                parts.push(format!("removes {}", removed.join(", ")));
-            }
-            let detail = format!(
-                "this submission {}; only adding resources is supported: keep them as they are (new names for new ones), \
-                 or delete '{application}' and submit it again",
-                parts.join(" and ")
-            );
-            Problem::conflict("changes-not-supported", detail).with("changed", changed).with("removed", removed)
         }
         Refusal::SharedConflict(conflicts) => {
             let detail = format!(
@@ -88,9 +103,32 @@ pub(crate) fn refused(application: &str, refusal: Refusal) -> Problem {
             );
             Problem::conflict("shared-conflict", detail).with("resources", names(conflicts))
         }
-        Refusal::Terminating(going) => {
-            let detail = format!("{} is being removed; submit again when it is gone", listed(&going));
-            Problem::conflict("being-deleted", detail).with("resources", names(going))
-        }
+        Refusal::Protected { application: whole, resources } => protected(application, whole, resources),
     }
+}
+
+/// Why something cannot be deleted, and how it could.
+pub(crate) fn protected(application: &str, whole: bool, resources: Vec<String>) -> Problem {
+    let (what, unprotect) = match (whole, resources.as_slice()) {
+        (true, []) => (format!("application '{application}' is protected from deletion"), application.to_owned()),
+        (true, resources) => {
+            let list = resources.join(", ");
+            (
+                format!("application '{application}' is protected from deletion, and this would remove {list}"),
+                application.to_owned(),
+            )
+        }
+        (false, resources) => {
+            let first = resources.first().map(String::as_str).unwrap_or_default();
+            (
+                format!("protected from deletion: {} of application '{application}'", resources.join(", ")),
+                format!("{application}/{first}"),
+            )
+        }
+    };
+    let detail = format!(
+        "{what}; lift it first: `slipway app unprotect {unprotect}`, or a submission without the annotation \
+         slipway.dev/deletion-protection"
+    );
+    Problem::conflict("protected", detail).with("resources", resources)
 }

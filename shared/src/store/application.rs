@@ -130,7 +130,7 @@ pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Ap
 }
 
 /// Takes the lock that every change of the application of that name happens under, until the transaction ends.
-pub(super) async fn lock_name(conn: &mut PgConnection, name: &str) -> Result<()> {
+pub async fn lock_name(conn: &mut PgConnection, name: &str) -> Result<()> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('application:' || $1, 0))", name).execute(conn).await?;
     Ok(())
 }

@@ -65,6 +65,8 @@ pub struct Resource {
     pub current_run_id: Option<RunId>,
     /// The last run that worked on it.
     pub last_run_id: Option<RunId>,
+    /// The last run, when the resource failed and so did that run: it can be tried again.
+    pub failed_run_id: Option<RunId>,
     /// Where the current run stands.
     pub run_status: Option<RunStatus>,
     /// Why the current run does not go on.
@@ -125,6 +127,8 @@ pub async fn page(
                   (r.protected OR coalesce(r.annotations ->> $13, '') = 'true') AS "protected!",
                   r.sensitive_outputs, r.state AS "state: ResourceState", r.state_since, r.desired = 'absent' AS "absent!",
                   r.current_run_id AS "current_run_id: RunId", r.last_run_id AS "last_run_id: RunId",
+                  (SELECT l.id FROM run l WHERE l.id = r.last_run_id AND r.state = 'failed' AND l.status IN ('failed', 'cancelled'))
+                      AS "failed_run_id?: RunId",
                   run.status AS "run_status?: RunStatus", 
                   -- Without a run, one that is to be compared waits for what it names.
                   CASE WHEN run.id IS NOT NULL OR r.reconcile_requested_at IS NULL THEN run.reason

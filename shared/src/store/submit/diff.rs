@@ -30,6 +30,8 @@ pub struct Present {
     pub state: ResourceState,
     /// Whether something was made for it.
     pub made: bool,
+    /// Provider and version that made it or tried to, if any did.
+    pub made_by: Option<(String, String)>,
     /// Whether it may not be deleted.
     pub protected: bool,
     /// The applications that use it, and under which names.

@@ -88,7 +88,7 @@ pub(super) async fn lock(
     let rows = sqlx::query!(
         r#"SELECT r.identity, r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", r.name, r.type AS kind,
                   r.class, r.shared, r.params, r.annotations, r.labels, r.tags, r.workflow_override,
-                  r.state AS "state: ResourceState", r.applied_params IS NOT NULL AS "made!",
+                  r.state AS "state: ResourceState", r.applied_params IS NOT NULL AS "made!", r.provider, r.provider_version,
                   (r.protected OR coalesce(r.annotations ->> $2, '') = 'true') AS "protected!",
                   ARRAY(SELECT depends_on_id FROM resource_dependency d WHERE d.resource_id = r.id AND d.wanted)
                       AS "needs!: Vec<ResourceId>",
@@ -127,6 +127,7 @@ pub(super) async fn lock(
             rests_on: row.rests_on.into_iter().collect(),
             state: row.state,
             made: row.made,
+            made_by: row.provider.zip(row.provider_version),
             protected: row.protected,
             users: row.users.into_iter().zip(row.user_names).collect(),
         };

@@ -40,6 +40,7 @@ fn carried_out(standing: &Standing, submission: &Submission, diff: &Diff) -> Sta
             rests_on: BTreeSet::new(),
             state: ResourceState::Active,
             made: true,
+            made_by: None,
             protected: false,
             users: BTreeSet::new(),
             wanted,
