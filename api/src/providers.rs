@@ -1,23 +1,28 @@
 //! Providers: who makes resources, and with which workflows.
 
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     domain::run::Operation,
     formats::{
         provider::Category,
-        registry::{ProviderRecord, WorkflowRecord},
+        registry::{ProviderRecord, Registry, WorkflowRecord},
     },
     store::{Connection, provider},
 };
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     conditional,
     error::{Problem, ProblemDetails},
-    extract::Path,
+    extract::{Path, Query},
     state::AppState,
 };
 
@@ -27,9 +32,13 @@ fn record(row: &provider::Provider) -> Result<ProviderRecord, Problem> {
         .map_err(|error| Problem::internal(&format!("the record of provider {} cannot be read: {error}", row.name)))
 }
 
-/// The providers that are loaded now.
+/// The providers that are loaded now, each in the version that serves by default.
 pub(crate) async fn current(conn: &mut Connection) -> Result<Vec<ProviderRecord>, Problem> {
-    provider::list(conn).await?.iter().map(record).collect()
+    Ok(registry(&provider::list(conn).await?)?.serving().cloned().collect())
+}
+
+fn registry(rows: &[provider::Provider]) -> Result<Registry, Problem> {
+    rows.iter().map(record).collect::<Result<_, _>>().map(Registry::from_records)
 }
 
 /// A provider.
@@ -39,6 +48,10 @@ pub(crate) struct ProviderView {
     name: String,
     /// Its version.
     version: String,
+    /// Whether it is the version that serves where no application pins another.
+    default: bool,
+    /// The name of the source it was fetched from; none for a folder of the instance.
+    source: Option<String>,
     /// The commit its files are of, when they come from Git.
     commit: Option<String>,
     /// Free text.
@@ -66,14 +79,16 @@ pub(crate) struct ProviderView {
 }
 
 impl ProviderView {
-    fn of(row: &provider::Provider) -> Result<Self, Problem> {
+    fn of(row: &provider::Provider, registry: &Registry) -> Result<Self, Problem> {
         let record = record(row)?;
         Ok(Self {
+            default: registry.is_default(&row.name, &row.version),
             digest: row.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             loaded_at: row.loaded_at,
             name: record.name,
             version: record.version,
             commit: record.commit,
+            source: record.source,
             category: record.category,
             description: record.description,
             author: record.author,
@@ -87,18 +102,19 @@ impl ProviderView {
     }
 }
 
-/// Every provider, by name.
+/// Every provider, by name and version.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Providers {
     /// The providers.
     items: Vec<ProviderView>,
 }
 
-/// The providers that are loaded.
+/// The providers that are loaded, in every version.
 #[utoipa::path(get, path = "/api/providers", tag = "providers", responses((status = 200, body = Providers)))]
 pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<Providers>, Problem> {
     let rows = provider::list(app.store.pool()).await?;
-    Ok(Json(Providers { items: rows.iter().map(ProviderView::of).collect::<Result<_, _>>()? }))
+    let registry = registry(&rows)?;
+    Ok(Json(Providers { items: rows.iter().map(|row| ProviderView::of(row, &registry)).collect::<Result<_, _>>()? }))
 }
 
 /// A provider and what it can do for each resource type.
@@ -112,21 +128,42 @@ pub(crate) struct ProviderDetail {
     capabilities: Value,
 }
 
-async fn find(app: &AppState, name: &str) -> Result<provider::Provider, Problem> {
-    provider::find(app.store.pool(), name).await?.ok_or_else(|| Problem::not_found("provider", name))
+/// Which version of a provider.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// A loaded version; the one that serves by default when nothing is said.
+    version: Option<String>,
+}
+
+async fn find(app: &AppState, name: &str, which: &Which) -> Result<(provider::Provider, Registry), Problem> {
+    let rows = provider::versions(app.store.pool(), name).await?;
+    let registry = registry(&rows)?;
+    let version = registry.provider(name, which.version.as_deref()).map(|record| record.version.clone());
+    let Some(row) = rows.into_iter().find(|row| Some(&row.version) == version.as_ref()) else {
+        return Err(match (&which.version, registry.versions(name)) {
+            (Some(version), loaded) if !loaded.is_empty() => {
+                let detail = format!("{name} is not loaded in version {version}, but in {}", loaded.join(", "));
+                Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+            }
+            _ => Problem::not_found("provider", name),
+        });
+    };
+    Ok((row, registry))
 }
 
 /// One provider.
-#[utoipa::path(get, path = "/api/providers/{name}", tag = "providers", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/api/providers/{name}", tag = "providers", params(("name" = String, Path), Which),
     responses((status = 200, body = ProviderDetail), (status = 304), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn get(
     State(app): State<AppState>,
     Path(name): Path<String>,
+    Query(which): Query<Which>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let row = find(&app, &name).await?;
+    let (row, registry) = find(&app, &name, &which).await?;
     let capabilities = serde_json::to_value(record(&row)?.capabilities).map_err(|error| Problem::internal(&error))?;
-    conditional::json(&headers, &ProviderDetail { provider: ProviderView::of(&row)?, capabilities })
+    conditional::json(&headers, &ProviderDetail { provider: ProviderView::of(&row, &registry)?, capabilities })
 }
 
 /// A workflow of a provider.
@@ -203,13 +240,14 @@ pub(crate) struct Workflows {
 }
 
 /// The workflows of one provider.
-#[utoipa::path(get, path = "/api/providers/{name}/workflows", tag = "providers", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/api/providers/{name}/workflows", tag = "providers", params(("name" = String, Path), Which),
     responses((status = 200, body = Workflows), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn workflows(
     State(app): State<AppState>,
     Path(name): Path<String>,
+    Query(which): Query<Which>,
 ) -> Result<Json<Workflows>, Problem> {
-    let row = find(&app, &name).await?;
+    let (row, _) = find(&app, &name, &which).await?;
     let items = record(&row)?.workflows.into_iter().map(WorkflowView::of).collect::<Result<_, _>>()?;
     Ok(Json(Workflows { items }))
 }

@@ -27,6 +27,8 @@ pub struct Config {
     pub archive: Archive,
     /// What this instance allows containers beyond the restricted profile.
     pub sandbox: Sandbox,
+    /// Providers that come from Git.
+    pub git: Git,
     /// Settings and secrets of each provider, by its name.
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Logging.
@@ -232,6 +234,86 @@ impl Default for Sandbox {
     }
 }
 
+/// Providers that come from Git: what may be fetched, and how much of it. Without any of this, repositories of public
+/// hosts over https.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Git {
+    /// A list of sources, `providers.yaml`. What it says is not changed through the API.
+    pub sources: Option<PathBuf>,
+    /// The program: a name on `PATH`, or a path.
+    pub program: PathBuf,
+    /// Folders below which `file://` repositories may be. None: no `file://`.
+    pub folders: Vec<PathBuf>,
+    /// `host` or `host:port` that may have private addresses. All others must have public ones.
+    pub private_hosts: Vec<String>,
+    /// `host` or `host:port` that may be spoken to over `http://`, where anyone on the way can change what is fetched.
+    pub plain_http_hosts: Vec<String>,
+    /// How `ssh://` repositories are reached. None: no `ssh://`.
+    pub ssh: Option<GitSsh>,
+    /// Passwords and tokens for https, by the name that a source gives.
+    pub credentials: BTreeMap<String, GitCredential>,
+    /// Secrets that pushes are announced with, by the name that a source gives, or else by the source's own name.
+    pub webhook_secrets: BTreeMap<String, SecretSource>,
+    /// Seconds between two looks at a source that does not say; 0: only when asked.
+    pub interval_s: u32,
+    /// Seconds that one look may take.
+    pub timeout_s: u32,
+    /// Bytes that one fetch may write to disk.
+    pub max_fetch_bytes: u64,
+    /// Bytes that the files of a source may have together.
+    pub max_tree_bytes: u64,
+    /// Files that a source may have.
+    pub max_files: u32,
+}
+
+impl Default for Git {
+    fn default() -> Self {
+        Self {
+            sources: None,
+            program: "git".into(),
+            folders: Vec::new(),
+            private_hosts: Vec::new(),
+            plain_http_hosts: Vec::new(),
+            ssh: None,
+            credentials: BTreeMap::new(),
+            webhook_secrets: BTreeMap::new(),
+            interval_s: 300,
+            timeout_s: 60,
+            max_fetch_bytes: 64 * 1024 * 1024,
+            max_tree_bytes: 16 * 1024 * 1024,
+            max_files: 5_000,
+        }
+    }
+}
+
+/// How repositories are reached over ssh.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitSsh {
+    /// The private key, without a passphrase.
+    pub key: PathBuf,
+    /// Keys of the hosts, as `known_hosts` has them. A host that is not in it is not spoken to.
+    pub known_hosts: PathBuf,
+}
+
+/// A password or token, for one host only.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitCredential {
+    /// The host that it is sent to, and no other.
+    pub host: String,
+    /// The user's name; tokens mostly take any.
+    #[serde(default = "any_user")]
+    pub username: String,
+    /// The password or token.
+    pub password: SecretSource,
+}
+
+fn any_user() -> String {
+    "git".into()
+}
+
 /// What a provider's workflows are given by this instance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -250,8 +332,29 @@ pub struct ProviderSettings {
 pub enum SecretSource {
     /// A file; a final newline is dropped.
     File(PathBuf),
-    /// An environment variable of the worker.
+    /// An environment variable of the process that needs it.
     Env(String),
+}
+
+impl SecretSource {
+    /// The secret as it is now; an empty one is none.
+    ///
+    /// # Errors
+    /// When the file or the variable cannot be read, which the text names, or is empty.
+    pub fn read(&self) -> Result<String, String> {
+        let (secret, place) = match self {
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                (text.strip_suffix('\r').unwrap_or(text).to_owned(), path.display().to_string())
+            }
+            Self::Env(name) => {
+                let text = std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?;
+                (text, format!("the environment variable {name}"))
+            }
+        };
+        if secret.is_empty() { Err(format!("{place} is empty")) } else { Ok(secret) }
+    }
 }
 
 /// Logging.

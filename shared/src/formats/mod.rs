@@ -15,6 +15,7 @@ pub mod problem;
 pub mod provider;
 pub mod registry;
 pub mod score;
+pub mod source;
 pub mod step_type;
 pub mod template;
 pub mod workflow;

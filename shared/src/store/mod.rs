@@ -30,6 +30,8 @@ pub mod labels;
 pub mod lease;
 pub mod log;
 pub mod provider;
+pub mod provider_set;
+pub mod provider_source;
 pub mod queue;
 pub mod resource_list;
 pub mod run_list;

@@ -21,45 +21,45 @@ pub struct Provider {
     pub loaded_at: DateTime<Utc>,
 }
 
-/// The current providers, by name.
+/// The current providers, by name and version; several versions of one stand side by side.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn list(executor: impl PgExecutor<'_>) -> Result<Vec<Provider>> {
     Ok(sqlx::query_as!(
         Provider,
-        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE current ORDER BY name LIMIT 1000"
+        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE current ORDER BY name, version LIMIT 1000"
     )
     .fetch_all(executor)
     .await?)
 }
 
-/// The current version of one provider.
+/// The current versions of one provider.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Provider>> {
+pub async fn versions(executor: impl PgExecutor<'_>, name: &str) -> Result<Vec<Provider>> {
     Ok(sqlx::query_as!(
         Provider,
-        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE name = $1 AND current",
+        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE name = $1 AND current ORDER BY version LIMIT 100",
         name
     )
-    .fetch_optional(executor)
+    .fetch_all(executor)
     .await?)
 }
 
 /// Makes these the current providers: what is not among them is current no more. One transaction, so that no reader
-/// sees a half-loaded set; a second loader waits for the first.
+/// sees a half-loaded set; a second loader waits for the first. Gives the set's number, which rises when anything changed.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn replace_all(conn: &mut sqlx::PgConnection, loaded: &[(String, String, [u8; 32], Value)]) -> Result<()> {
+pub async fn replace_all(conn: &mut sqlx::PgConnection, loaded: &[(String, String, [u8; 32], Value)]) -> Result<i64> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('slipway:providers', 0))").execute(&mut *conn).await?;
     let names: Vec<String> = loaded.iter().map(|(name, ..)| name.clone()).collect();
     let versions: Vec<String> = loaded.iter().map(|(_, version, ..)| version.clone()).collect();
     let digests: Vec<Vec<u8>> = loaded.iter().map(|(_, _, digest, _)| digest.to_vec()).collect();
     let manifests: Vec<Value> = loaded.iter().map(|(.., manifest)| manifest.clone()).collect();
-    sqlx::query!(
+    let dropped = sqlx::query!(
         "UPDATE provider SET current = false
          WHERE current AND NOT (name, version) IN (SELECT * FROM UNNEST($1::text[], $2::text[]))",
         &names,
@@ -67,7 +67,7 @@ pub async fn replace_all(conn: &mut sqlx::PgConnection, loaded: &[(String, Strin
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query!(
+    let changed = sqlx::query!(
         "INSERT INTO provider (name, version, digest, manifest)
          SELECT * FROM UNNEST($1::text[], $2::text[], $3::bytea[], $4::jsonb[])
          ON CONFLICT (name, version) DO UPDATE
@@ -79,7 +79,12 @@ pub async fn replace_all(conn: &mut sqlx::PgConnection, loaded: &[(String, Strin
         &digests,
         &manifests,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    if dropped.rows_affected() + changed.rows_affected() > 0 {
+        sqlx::query!("UPDATE provider_set SET generation = generation + 1, stored_at = now()")
+            .execute(&mut *conn)
+            .await?;
+    }
+    super::provider_set::generation(conn).await
 }

@@ -164,6 +164,11 @@ impl Registry {
         Ok((planned, moved))
     }
 
+    /// Of each provider the version that serves by default.
+    pub fn serving(&self) -> impl Iterator<Item = &ProviderRecord> {
+        self.defaults.iter().map(|index| &self.providers[*index])
+    }
+
     /// The loaded versions of a provider, best first.
     #[must_use]
     pub fn versions(&self, provider: &str) -> Vec<&str> {
@@ -178,7 +183,7 @@ impl Registry {
     pub fn provider(&self, name: &str, version: Option<&str>) -> Option<&ProviderRecord> {
         match version {
             Some(version) => self.providers.iter().find(|record| record.name == name && record.version == version),
-            None => self.defaults.iter().map(|index| &self.providers[*index]).find(|record| record.name == name),
+            None => self.serving().find(|record| record.name == name),
         }
     }
 
