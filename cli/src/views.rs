@@ -88,6 +88,8 @@ pub(crate) struct Run {
     pub(crate) error_message: Option<String>,
     pub(crate) outputs: Map<String, Value>,
     pub(crate) retry_of: Option<String>,
+    pub(crate) parent_run_id: Option<String>,
+    pub(crate) concurrency_group: Option<String>,
     pub(crate) requested_by: String,
     pub(crate) losses: u64,
     pub(crate) created_at: Time,
@@ -127,6 +129,36 @@ pub(crate) struct Step {
     pub(crate) started_at: Time,
     pub(crate) duration_s: Option<f64>,
     pub(crate) attempts: Vec<Value>,
+    pub(crate) wait: Option<Wait>,
+}
+
+/// What a step waits for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wait {
+    pub(crate) kind: String,
+    pub(crate) until: Time,
+    pub(crate) message: Option<String>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) run_id: Option<String>,
+    pub(crate) application: Option<String>,
+}
+
+/// An approval.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Approval {
+    pub(crate) run_id: String,
+    pub(crate) step: String,
+    pub(crate) workflow: String,
+    pub(crate) application: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) message: String,
+    pub(crate) roles: Vec<String>,
+    pub(crate) status: String,
+    pub(crate) requested_at: Time,
+    pub(crate) expires_at: Time,
+    pub(crate) decided_by: Option<String>,
 }
 
 /// An application.
