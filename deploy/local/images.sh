@@ -3,30 +3,40 @@
 set -euo pipefail
 # shellcheck source=deploy/local/say.sh
 source "$(dirname "$0")/say.sh"
+export PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
 mkdir -p "$state"
 # The classic builder needs no plugin; newer command lines want to be asked for it.
 docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
 label=dev.slipway.inputs
-built=''
+core=providers/core/images
 
 inputs_of() { docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$1" 2> /dev/null || true; }
 
-# build NAME FOLDER BASE [FILE]: an image from a Dockerfile's folder, and from one more file laid beside it.
-build() {
-  local name=$1 folder=$2 base=$3 extra=${4:-} digest context base_id
-  base_id=$(docker image inspect --format '{{.Id}}' "$base")
-  digest=$({
-    echo "$base_id ${TERRAFORM_RELEASE_URL:-} ${TERRAFORM_RELEASE_SHA256:-}"
-    cd "$root/$folder"
+# digest FOLDER BASE [EXTRA]: of all that an image is made of.
+digest() {
+  local base_id
+  base_id=$(docker image inspect --format '{{.Id}}' "$2")
+  {
+    echo "$base_id ${TERRAFORM_RELEASE_URL:-} ${TERRAFORM_RELEASE_SHA256:-} ${3:-}"
+    cd "$root/$1"
     find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
-    [[ -z $extra ]] || sha256sum < "$extra"
-  } | sha256sum | cut -c1-64)
-  [[ $(inputs_of "$name") != "$digest" ]] || return 0
+    find . -type f -perm /100 -print | LC_ALL=C sort
+  } | sha256sum | cut -c1-64
+}
+
+# build NAME FOLDER BASE [FILE [DIGEST]]: an image from a Dockerfile's folder, and from one more file laid beside it.
+# DIGEST says what the file is made of, where it is made only if it is needed: by make_FILE.
+build() {
+  local name=$1 folder=$2 base=$3 extra=${4:-} made_of=${5:-} inputs context
+  [[ -z $extra || -n $made_of ]] || made_of=$(sha256sum < "$extra")
+  inputs=$(digest "$folder" "$base" "$made_of")
+  [[ $(inputs_of "$name") != "$inputs" ]] || return 0
   note "building $name"
+  if [[ -n $extra && ! -e $extra ]]; then "make_$(basename "$extra" | tr - _)" "$extra"; fi
   context=$(mktemp -d)
   cp -R "$root/$folder/." "$context/"
   [[ -z $extra ]] || cp "$(readlink -f "$extra")" "$context/$(basename "$extra")"
-  local arguments=(--build-arg "BASE=$base" --label "$label=$digest" --label "dev.slipway.image=${name%%:*}")
+  local arguments=(--build-arg "BASE=$base" --label "$label=$inputs" --label "dev.slipway.image=${name%%:*}")
   local variable
   for variable in http_proxy https_proxy no_proxy; do
     [[ -z ${!variable:-} ]] || arguments+=(--build-arg "$variable")
@@ -39,18 +49,70 @@ build() {
   patiently "$state/image-$(basename "${name%%:*}").log" "building $name" \
     docker build --force-rm "${arguments[@]}" --tag "$name" "$context" || code=$?
   rm -rf "$context"
-  built=yes
+  touch "$state/images-built"
   return "$code"
 }
 
+# The program of the image `rules`, static, so that it runs on whatever the base is. Nearly all of it is what the build of
+# Slipway itself needs too.
+rules_digest() {
+  {
+    cd "$root"
+    find worker/rules -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    sha256sum Cargo.lock rust-toolchain.toml
+  } | sha256sum
+}
+make_slipway_rules() {
+  compile() {
+    cd "$root"
+    cargo rustc --locked --quiet --package rules --bin slipway-rules -- -C target-feature=+crt-static -C strip=symbols
+    install -D "${CARGO_TARGET_DIR:-target}/debug/slipway-rules" "$1"
+  }
+  patiently "$state/slipway-rules.log" "compiling slipway-rules" compile "$1"
+}
+
+rm -f "$state/images-built"
 base=$("$root/deploy/local/base-image.sh")
-build slipway/shell:1 providers/core/images/shell "$base"
-build slipway/postgres-client:1 providers/postgres/images/postgres-client slipway/shell:1
+build slipway/shell:1 $core/shell "$base"
+
+# Packages are fetched and unpacked by some, compiled for by another: together they take little more than the longest.
+logs=$(mktemp -d)
+pids=()
+side_by_side() {
+  local log
+  log=$(mktemp -p "$logs")
+  build "$@" > "$log" 2>&1 &
+  pids+=("$!:$log")
+}
+finish() {
+  local one code=0
+  for one in "${pids[@]}"; do
+    wait "${one%%:*}" || code=$?
+    cat "${one#*:}"
+  done
+  rm -rf "$logs"
+  pids=()
+  return "$code"
+}
 # A binary on the PATH saves the download, and works where there is none; a release that is asked for wins.
-tool=''
-[[ -n ${TERRAFORM_RELEASE_URL:-} ]] || tool=$(command -v terraform || command -v tofu || true)
-build slipway/terraform:1 providers/core/images/terraform slipway/shell:1 "$tool"
+terraform=''
+[[ -n ${TERRAFORM_RELEASE_URL:-} ]] || terraform=$(command -v terraform || command -v tofu || true)
+kubectl=${KUBECTL-$(command -v kubectl || true)}
+# What this machine trusts, for a PyPI behind a proxy that has its own certificate.
+trusted=/etc/ssl/certs/ca-certificates.crt
+[[ -s $trusted ]] || trusted=''
+rules=$state/slipway-rules
+rm -f "$rules"
+side_by_side slipway/rules:1 $core/rules slipway/shell:1 "$rules" "$(rules_digest)"
+side_by_side slipway/ansible:1 $core/ansible slipway/shell:1 "$trusted" certificates
+side_by_side slipway/terraform:1 $core/terraform slipway/shell:1 "$terraform"
+side_by_side slipway/kubernetes:1 $core/kubernetes slipway/shell:1 "$kubectl"
+side_by_side slipway/git:1 $core/git slipway/shell:1
+side_by_side slipway/postgres-client:1 providers/postgres/images/postgres-client slipway/shell:1
+side_by_side slipway/s3-client:1 providers/bucket/images/s3-client slipway/shell:1
+finish
+
 # What the new ones replaced, and the stages between.
-if [[ -n $built ]]; then
+if [[ -e $state/images-built ]]; then
   for left in dev.slipway.image dev.slipway.stage; do docker image prune --force --filter "label=$left" > /dev/null; done
 fi
