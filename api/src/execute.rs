@@ -15,7 +15,7 @@ use shared::{
     formats::{
         problem::{Problem as Mistake, code, did_you_mean, nearest},
         provider::Category,
-        registry::{ProviderRecord, WorkflowRecord},
+        registry::{ProviderRecord, Registry, WorkflowRecord},
         workflow::{self, Parameter, Unknown},
     },
     store::{
@@ -43,7 +43,7 @@ pub(crate) struct ExecuteRequest {
     /// Name of the golden path. `golden_path` means the same.
     #[serde(alias = "golden_path")]
     workflow: String,
-    /// Its provider; needed only when several have a golden path of that name.
+    /// Its provider, or `NAME@VERSION`; needed only when several have a golden path of that name.
     #[serde(default)]
     provider: Option<String>,
     /// Values for its parameters.
@@ -68,7 +68,7 @@ pub(crate) struct ExecuteRequest {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunRequest {
-    /// Its provider; needed only when several have a golden path of that name.
+    /// Its provider, or `NAME@VERSION`; needed only when several have a golden path of that name.
     #[serde(default)]
     provider: Option<String>,
     /// Values for its parameters.
@@ -150,8 +150,8 @@ async fn start(
     if let Some(response) = attempt.replay(&mut tx).await? {
         return Ok(response);
     }
-    let records = providers::current(&mut tx).await?;
-    let (provider, workflow) = find(&records, name, request.provider.as_deref())?;
+    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let (provider, workflow) = find(&registry, name, request.provider.as_deref())?;
     if let Some(reason) = &workflow.unavailable {
         let detail = format!("the golden path '{}' cannot run here: {reason}", workflow.name);
         return Err(Problem::conflict("workflow-unavailable", detail));
@@ -210,25 +210,37 @@ fn is_plain_name(name: &str) -> bool {
     (1..=63).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
-/// Every golden path with its provider.
-pub(crate) fn all(records: &[ProviderRecord]) -> impl Iterator<Item = (&ProviderRecord, &WorkflowRecord)> {
-    records
-        .iter()
-        .flat_map(|record| record.workflows.iter().map(move |workflow| (record, workflow)))
-        .filter(|(_, workflow)| workflow.category == Category::GoldenPath)
+/// The golden paths of the providers, each in the version that serves by default.
+pub(crate) fn all(registry: &Registry) -> impl Iterator<Item = (&ProviderRecord, &WorkflowRecord)> {
+    registry.serving().flat_map(of_provider)
 }
 
-/// The one golden path of that name, available or not, and its provider.
+fn of_provider(record: &ProviderRecord) -> impl Iterator<Item = (&ProviderRecord, &WorkflowRecord)> {
+    let paths = record.workflows.iter().filter(|workflow| workflow.category == Category::GoldenPath);
+    paths.map(move |workflow| (record, workflow))
+}
+
+/// The one golden path of that name, available or not, and its provider. A `provider` may be `NAME@VERSION`.
 pub(crate) fn find<'a>(
-    records: &'a [ProviderRecord],
+    registry: &'a Registry,
     name: &str,
     provider: Option<&str>,
 ) -> Result<(&'a ProviderRecord, &'a WorkflowRecord), Problem> {
-    let paths = || all(records).filter(|(record, _)| provider.is_none_or(|provider| provider == record.name));
-    let mut found = paths().filter(|(_, workflow)| workflow.name == name);
-    let Some((provider, workflow)) = found.next() else {
-        let hint = did_you_mean(&nearest(name, paths().map(|(_, workflow)| workflow.name.as_str())));
-        let detail = format!("there is no golden path '{name}'{hint}");
+    let paths: Vec<_> = match provider {
+        None => all(registry).collect(),
+        Some(provider) => {
+            let (provider, version) = match provider.split_once('@') {
+                Some((provider, version)) => (provider, Some(version)),
+                None => (provider, None),
+            };
+            registry.provider(provider, version).into_iter().flat_map(of_provider).collect()
+        }
+    };
+    let mut found = paths.iter().filter(|(_, workflow)| workflow.name == name);
+    let Some(&(provider, workflow)) = found.next() else {
+        let hint = did_you_mean(&nearest(name, paths.iter().map(|(_, workflow)| workflow.name.as_str())));
+        let of = provider.map(|provider| format!(" of the provider '{provider}'")).unwrap_or_default();
+        let detail = format!("there is no golden path '{name}'{of}{hint}");
         return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));
     };
     if let Some((other, _)) = found.next() {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use shared::{
     domain::plan::PlannedStep,
     formats::{
-        registry::{ProviderRecord, WorkflowRecord},
+        registry::{ProviderRecord, Registry, WorkflowRecord},
         workflow::Parameter,
     },
     store::history,
@@ -112,8 +112,8 @@ pub(crate) struct GoldenPaths {
 #[utoipa::path(get, path = "/api/golden-paths", tag = "golden paths", responses((status = 200, body = GoldenPaths)))]
 pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<GoldenPaths>, Problem> {
     let mut tx = app.store.begin().await?;
-    let records = providers::current(&mut tx).await?;
-    let mut paths: Vec<_> = all(&records).collect();
+    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let mut paths: Vec<_> = all(&registry).collect();
     paths.sort_by_key(|(record, workflow)| (workflow.name.as_str(), record.name.as_str()));
     let names: Vec<_> = paths.iter().map(|(record, workflow)| (record.name.as_str(), workflow.name.as_str())).collect();
     let past = history::golden_path_durations(&mut *tx, &names).await?;
@@ -129,7 +129,7 @@ pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<GoldenPaths
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Whose {
-    /// Its provider; needed only when several have a golden path of that name.
+    /// Its provider, or `NAME@VERSION`; needed only when several have a golden path of that name.
     provider: Option<String>,
 }
 
@@ -254,8 +254,8 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.begin().await?;
-    let records = providers::current(&mut tx).await?;
-    let (record, workflow) = find(&records, &name, whose.provider.as_deref())?;
+    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let (record, workflow) = find(&registry, &name, whose.provider.as_deref())?;
     let past = history::golden_path_durations(&mut *tx, &[(&record.name, &workflow.name)]).await?;
     let detail = GoldenPathDetail {
         golden_path: GoldenPathView::of(record, workflow, past.into_iter().next().map(EstimateView::from)),
@@ -292,6 +292,7 @@ pub(crate) fn expected(parameter: &Parameter) -> String {
         "map" | "object" => "a mapping".to_owned(),
         "list" => "a list".to_owned(),
         "duration" => "a time such as 30s, 5m or 8h".to_owned(),
+        "enum" => "a value".to_owned(),
         other => format!("a {other}"),
     };
     if let Some(allowed) = &parameter.allowed {
@@ -300,8 +301,9 @@ pub(crate) fn expected(parameter: &Parameter) -> String {
         text.push_str(&format!(", one of: {}", values.join(", ")));
     }
     let unit = match what.as_str() {
-        "string" => " characters",
+        "string" | "enum" => " characters",
         "list" => " items",
+        "duration" => " seconds",
         _ => "",
     };
     match (parameter.min, parameter.max) {
