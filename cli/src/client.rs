@@ -68,6 +68,16 @@ impl Client {
         read_json(self.send(request).await?).await
     }
 
+    /// GET, for an answer that is a text.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or says no.
+    pub(crate) async fn text(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<String> {
+        let request = self.request(Method::GET, path).query(query).timeout(ANSWER);
+        let body = read_body(self.send(request).await?).await?;
+        String::from_utf8(body).context("the server's answer is not UTF-8")
+    }
+
     /// GET, for an answer that comes bit by bit and has no end of its own.
     ///
     /// # Errors
@@ -209,7 +219,15 @@ pub(crate) fn segment(text: &str) -> String {
     if text.chars().all(|c| c == '.') { text.replace('.', "%2E") } else { escaped.collect() }
 }
 
-async fn read_json(mut answer: Response) -> anyhow::Result<Value> {
+async fn read_json(answer: Response) -> anyhow::Result<Value> {
+    let body = read_body(answer).await?;
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&body).context("the server's answer is not JSON")
+}
+
+async fn read_body(mut answer: Response) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.context("reading the server's answer")? {
         anyhow::ensure!(
@@ -218,10 +236,7 @@ async fn read_json(mut answer: Response) -> anyhow::Result<Value> {
         );
         body.extend_from_slice(&chunk);
     }
-    if body.is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(&body).context("the server's answer is not JSON")
+    Ok(body)
 }
 
 fn root_cause(error: &reqwest::Error) -> String {

@@ -20,6 +20,10 @@ pub(crate) enum Format {
     Json,
     /// The same as YAML.
     Yaml,
+    /// For Graphviz; `graph` only.
+    Dot,
+    /// For pages that draw Mermaid; `graph` only.
+    Mermaid,
 }
 
 /// Flags of every command that shows something.
@@ -69,6 +73,9 @@ impl Printer {
             Format::Table => return table(self, value),
             Format::Json => serde_json::to_string_pretty(value).context("writing JSON")? + "\n",
             Format::Yaml => serde_yaml::to_string(value).context("writing YAML")?,
+            Format::Dot | Format::Mermaid => {
+                anyhow::bail!("only `slipway graph` has a form for pictures; take -o json or yaml")
+            }
         };
         // A program gets what the server sent; a terminal is protected.
         Ok(if self.terminal { text.split_inclusive('\n').map(|line| clean(line) + "\n").collect() } else { text })

@@ -1,13 +1,19 @@
 //! Every command, in one place.
 
+mod again;
+mod approval;
 mod delete;
 mod deploy;
+mod golden_path;
+mod graph;
 mod list;
 mod logs;
+mod plan;
 mod progress;
 mod provider;
 mod queue;
 mod resource;
+mod run_wait;
 mod status;
 mod validate;
 mod wait;
@@ -74,6 +80,15 @@ enum Command {
     /// Workflow runs: list them, look at one, cancel, retry; start a golden path
     #[command(subcommand, visible_alias = "workflows")]
     Workflow(workflow::Command),
+    /// Approvals: list what waits for a decision, approve, reject
+    #[command(subcommand, visible_alias = "approvals")]
+    Approval(approval::Command),
+    /// Golden paths: list them, say what one takes, start one
+    #[command(subcommand, visible_aliases = ["gp", "golden-paths"])]
+    GoldenPath(golden_path::Command),
+    /// What hangs together, and what took how long: a tree, or -o dot, mermaid, json
+    #[command(subcommand)]
+    Graph(graph::Command),
     /// Providers: list what is loaded, look at one, check a folder
     #[command(subcommand, visible_alias = "providers")]
     Provider(provider::Command),
@@ -109,6 +124,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Delete(arguments) => delete::run(&globals, arguments).await,
         Command::Resource(command) => resource::run(&globals, command).await,
         Command::Workflow(command) => workflow::run(&globals, command).await,
+        Command::Approval(command) => approval::run(&globals, command).await,
+        Command::GoldenPath(command) => golden_path::run(&globals, command).await,
+        Command::Graph(command) => graph::run(&globals, command).await,
         Command::Provider(command) => provider::run(&globals, command).await,
         Command::Queue(command) => queue::run(&globals, command).await,
         Command::Worker(command) => worker::run(&globals, command).await,

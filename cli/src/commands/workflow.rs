@@ -4,9 +4,9 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Globals,
+    Globals, again, approval,
     list::{Many, query},
-    logs,
+    logs, plan,
 };
 use crate::{
     client::{Body, Client, segment},
@@ -65,14 +65,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Goes on with a failed or cancelled run where it stopped, as a new run
-    Retry {
+    Retry(again::Retry),
+    Rerun(again::Rerun),
+    /// Lets a step begin that waits to be started
+    #[command(after_help = "Example:\n  slipway workflow start 0198c7a2-70d9-7494-8221-6f4cc9e19904 cut-over")]
+    Start {
         /// The run's id, or APP/RESOURCE for that resource's latest
         #[arg(value_name = "RUN")]
         run: String,
-        /// Shows the new run's log until it is over; the exit code says how it ended
-        #[arg(short, long)]
-        follow: bool,
+        /// The step; needed only when several of the run wait to be started
+        #[arg(value_name = "STEP")]
+        step: Option<String>,
     },
     /// Starts a golden path
     #[command(after_help = "Examples:
@@ -92,6 +95,9 @@ An input that is valid JSON keeps its type: --input days=30 is a number, --input
         /// Shows its log until it is over; the exit code says how it ended
         #[arg(short, long)]
         follow: bool,
+        /// Shows what would be run, and runs nothing
+        #[arg(long, conflicts_with = "follow")]
+        dry_run: bool,
     },
 }
 
@@ -132,24 +138,24 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
                 })
             })
         }
-        Command::Retry { run, follow } => {
+        Command::Retry(arguments) => again::retry(globals, arguments).await,
+        Command::Rerun(arguments) => again::rerun(globals, arguments).await,
+        Command::Start { run, step } => approval::start(globals, run, step).await,
+        Command::Run { name, inputs, input_json, follow, dry_run } => {
+            let inputs = read_inputs("--input", &inputs, input_json.as_deref())?;
             let client = globals.client()?;
-            let id = id_of(&client, &run).await?;
-            let (_, answer) = client.post(&format!("{}/retry", path_of(&id)), &[], None).await?;
-            accepted(&client, printer, &answer, follow).await
-        }
-        Command::Run { name, inputs, input_json, follow } => {
-            let inputs = read_inputs(&inputs, input_json.as_deref())?;
-            let client = globals.client()?;
-            let body = Body::Json(json!({ "workflow": name, "inputs": inputs }));
+            let body = Body::Json(json!({ "workflow": name, "inputs": inputs, "dry_run": dry_run }));
             let (_, answer) = client.post("/api/workflows/execute", &[], Some(body)).await?;
+            if dry_run {
+                return plan::show(&client, printer, &answer).await;
+            }
             accepted(&client, printer, &answer, follow).await
         }
     }
 }
 
 /// Says which run was made, and follows it if asked to.
-async fn accepted(client: &Client, printer: Printer, answer: &Value, follow: bool) -> anyhow::Result<()> {
+pub(super) async fn accepted(client: &Client, printer: Printer, answer: &Value, follow: bool) -> anyhow::Result<()> {
     let id = answer["id"].as_str().context("the server's answer names no run")?.to_owned();
     if !follow {
         return printer.print(answer, |_, _| Ok(format!("run {id}\n  slipway logs {id} --follow\n")));
@@ -194,13 +200,17 @@ pub(crate) async fn id_of(client: &Client, given: &str) -> anyhow::Result<String
     run.with_context(|| format!("resource '{given}' is {} and has had no run yet", resource.state))
 }
 
-fn read_inputs(pairs: &[String], object: Option<&str>) -> anyhow::Result<Map<String, Value>> {
+/// Reads `KEY=VALUE` as `flag` gives them; a value that is valid JSON keeps its type.
+///
+/// # Errors
+/// When one is none, or an input is given twice.
+pub(crate) fn read_inputs(flag: &str, pairs: &[String], object: Option<&str>) -> anyhow::Result<Map<String, Value>> {
     let mut inputs: Map<String, Value> = match object {
         Some(text) => serde_json::from_str(text).context("--input-json is not a JSON object")?,
         None => Map::new(),
     };
     for pair in pairs {
-        let (name, text) = pair.split_once('=').with_context(|| format!("--input {pair}: not KEY=VALUE"))?;
+        let (name, text) = pair.split_once('=').with_context(|| format!("{flag} {pair}: not KEY=VALUE"))?;
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
         anyhow::ensure!(inputs.insert(name.to_owned(), value).is_none(), "the input '{name}' is given twice");
     }
@@ -237,8 +247,38 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
     Ok(printer.table(&["RUN", "WORKFLOW", "OPERATION", "FOR", "STATUS", "WHY", "WAITS", "TOOK", "AGE"], rows.collect()))
 }
 
-fn outputs(run: &Run) -> String {
+pub(super) fn outputs(run: &Run) -> String {
     run.outputs.iter().map(|(name, value)| format!("{} = {}\n", clean(name), inline(value))).collect()
+}
+
+/// What a waiting step waits for, and the command that helps.
+fn waits(run: &str, step: &views::Step) -> Option<String> {
+    let wait = step.wait.as_ref().filter(|_| step.status == "waiting")?;
+    let (name, run) = (clean(&step.name), clean(run));
+    let until = wait.until.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let by = until.as_ref().map(|at| format!(", until {at}")).unwrap_or_default();
+    Some(match wait.kind.as_str() {
+        "approval" => {
+            let who = if wait.roles.is_empty() { "admin".to_owned() } else { wait.roles.join(" or ") };
+            let question = wait.message.as_deref().map(clean).unwrap_or_default();
+            format!(
+                "step {name} waits for approval by {}{by}: {question}\n  slipway approval approve {run} {name}    slipway approval reject {run} {name}\n",
+                clean(&who)
+            )
+        }
+        "start" => format!("step {name} waits to be started\n  slipway workflow start {run} {name}\n"),
+        "child" => match &wait.run_id {
+            Some(child) => format!("step {name} waits for run {0}\n  slipway workflow get {0}\n", clean(child)),
+            None => format!("step {name} is about to start a run\n"),
+        },
+        "resources" => match &wait.application {
+            Some(application) => {
+                format!("step {name} waits for application {0}\n  slipway status {0}\n", clean(application))
+            }
+            None => format!("step {name} is about to ask for resources\n"),
+        },
+        _ => format!("step {name} waits{by}\n"),
+    })
 }
 
 fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
@@ -270,6 +310,12 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     }
     line("queue", &clean(&run.queue));
     line("asked by", &clean(&run.requested_by));
+    if let Some(parent) = &run.parent_run_id {
+        line("started by", &format!("a step of run {}", clean(parent)));
+    }
+    if let Some(group) = &run.concurrency_group {
+        line("group", &format!("{}: one run at a time", clean(group)));
+    }
     if let Some(before) = &run.retry_of {
         line("retry of", &clean(before));
     }
@@ -293,6 +339,11 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
         "\n{}",
         printer.table(&["STEP", "TYPE", "STATUS", "TRIES", "EXIT", "TOOK", "ERROR"], rows.collect())
     ));
+    for step in &run.steps {
+        if let Some(waits) = waits(&run.id, step) {
+            text.push_str(&format!("\n{waits}"));
+        }
+    }
     if !run.outputs.is_empty() {
         text.push_str(&format!(
             "\noutputs\n{}",
@@ -316,12 +367,12 @@ mod tests {
     #[test]
     fn inputs_keep_the_type_that_they_are_written_with() {
         let pairs = ["days=30", "name=Ada", "text=\"30\"", "on=true"].map(String::from);
-        let inputs = read_inputs(&pairs, Some(r#"{"more": [1]}"#)).unwrap();
+        let inputs = read_inputs("--input", &pairs, Some(r#"{"more": [1]}"#)).unwrap();
         assert_eq!(Value::Object(inputs), json!({"more": [1], "days": 30, "name": "Ada", "text": "30", "on": true}));
     }
 
     #[test]
     fn an_input_given_twice_is_refused() {
-        assert!(read_inputs(&["a=1".into(), "a=2".into()], None).is_err());
+        assert!(read_inputs("--input", &["a=1".into(), "a=2".into()], None).is_err());
     }
 }
