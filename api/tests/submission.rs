@@ -70,14 +70,127 @@ async fn one_more_resource_is_a_new_generation_that_makes_only_that_one() {
 }
 
 #[tokio::test]
-async fn a_submission_that_changes_or_removes_a_resource_is_refused_and_names_it() {
+async fn a_submission_that_changes_and_removes_resources_says_which() {
     let service = Service::start().await;
     service.post("/api/specs", score("shop", &["db: {type: postgres}", "cache: {type: redis}"])).await;
     let answer = service.post("/api/specs", score("shop", &["db: {type: postgres, params: {size: 2}}"])).await;
-    let problem = answer.problem(409, "changes-not-supported");
-    assert_eq!(problem["changed"], json!(["db"]));
-    assert_eq!(problem["removed"], json!(["cache"]));
+    assert_eq!(answer.status, 201, "{:?}", answer.bytes);
+    let changes = &answer.json()["changes"];
+    assert_eq!(changes["update"], json!([{"name": "db", "params": [{"path": "/size", "after": 2}]}]));
+    assert_eq!(changes["remove"], json!(["cache"]));
+    assert_eq!(answer.json()["message"], "generation 2 was accepted: changes db; removes cache");
+    let shop = service.get("/api/specs/shop").await.json();
+    let of = |name: &str| shop["items"].as_array().unwrap().iter().find(|it| it["name"] == name).cloned().unwrap();
+    assert_eq!((&of("db")["params"], &of("db")["absent"]), (&json!({"size": 2}), &json!(false)));
+    assert_eq!(of("cache")["absent"], true);
+}
+
+#[tokio::test]
+async fn another_type_under_the_same_name_waits_for_the_first_to_be_gone() {
+    let service = Service::start().await;
+    service.post("/api/specs", score("shop", &["db: {type: postgres}"])).await;
+    let answer = service.post("/api/specs", score("shop", &["db: {type: mysql}"])).await;
+    assert_eq!(answer.json()["changes"]["create"], json!(["db"]), "{:?}", answer.bytes);
+    assert_eq!(answer.json()["changes"]["remove"], json!(["db"]));
+    assert_eq!(service.get("/api/specs/shop").await.json()["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_protected_is_neither_deleted_nor_dropped_from_a_spec() {
+    let service = Service::start().await;
+    let guarded = "db: {type: postgres, metadata: {annotations: {slipway.dev/deletion-protection: 'true'}}}";
+    service.post("/api/specs", score("shop", &[guarded, "cache: {type: redis}"])).await;
+    let problem = service.delete("/api/specs/shop").await.problem(409, "protected");
+    assert_eq!(problem["resources"], json!(["db"]));
+    service.post("/api/specs", score("shop", &["cache: {type: redis}"])).await.problem(409, "protected");
+
+    // A spec without the annotation lifts it; then a person protects the whole.
+    service.post("/api/specs", score("shop", &["db: {type: postgres}", "cache: {type: redis}"])).await;
+    let answer = service.put("/api/specs/shop/protection", r#"{"protected": true}"#).await;
+    assert_eq!(answer.json()["protected"], true, "{:?}", answer.bytes);
+    let problem = service.delete("/api/specs/shop").await.problem(409, "protected");
+    assert!(problem["detail"].as_str().unwrap().contains("application 'shop' is protected"), "{problem}");
+    service.put("/api/specs/shop/protection", r#"{"protected": false}"#).await;
+    service.put("/api/specs/shop/protection", r#"{"protected": true, "resource": "cache"}"#).await;
+    assert_eq!(service.delete("/api/specs/shop").await.problem(409, "protected")["resources"], json!(["cache"]));
+    service.put("/api/specs/shop/protection", r#"{"protected": true, "resource": "none"}"#).await.problem(404, "not-found");
+    service.put("/api/specs/shop/protection", r#"{"protected": false, "resource": "cache"}"#).await;
+    assert_eq!(service.delete("/api/specs/shop").await.status, 202);
+}
+
+#[tokio::test]
+async fn an_earlier_generation_comes_back_as_a_new_one() {
+    let service = Service::start().await;
+    service.post("/api/specs", score("shop", &["db: {type: postgres, params: {size: 1}}"])).await;
+    service.post("/api/specs/shop/rollback", "").await.problem(409, "no-earlier-generation");
+    service.post("/api/specs", score("shop", &["db: {type: postgres, params: {size: 2}}", "dns: {type: dns}"])).await;
+    let answer = service.post("/api/specs/shop/rollback", r#"{"generation": 1}"#).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["generation"]), (201, &json!(3)), "{:?}", answer.bytes);
+    assert_eq!(answer.json()["changes"]["remove"], json!(["dns"]));
+
+    let all = service.get("/api/specs/shop/generations").await.json();
+    let items = all["items"].as_array().unwrap();
+    assert_eq!(items.iter().map(|it| it["number"].as_i64().unwrap()).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!((&items[0]["restores"], &items[0]["removed"]), (&json!(1), &json!(["dns"])));
+    assert_eq!((&items[1]["added"], &items[1]["changed"]), (&json!(["dns"]), &json!(["db"])));
+    let page = service.get("/api/specs/shop/generations?limit=1").await.json();
+    assert_eq!((&page["items"][0]["removed"], &page["next_cursor"]), (&json!(["dns"]), &json!("3")));
+    let second = service.get("/api/specs/shop/generations/2").await.json();
+    let paths: Vec<&str> = second["diff"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/resources/db/params/size", "/resources/dns"]);
+    service.get("/api/specs/shop/generations/9").await.problem(404, "not-found");
+    service.post("/api/specs/shop/rollback", r#"{"generation": 9}"#).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
+    let service = Service::start().await;
+    let first = ["db: {type: postgres, params: {size: 1}}", "dns: {type: dns, params: {host: '${resources.db.host}'}}", "old: {type: dns}"];
+    service.post("/api/specs", score("shop", &first)).await;
+    let next = ["db: {type: postgres, params: {size: 2}}", "dns: {type: dns, params: {host: '${resources.db.host}'}}", "new: {type: dns}"];
+    let answer = service.post("/api/specs?dry_run=true", score("shop", &next)).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.bytes);
+    let told: Vec<(String, String)> = answer.json()["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["action"].as_str().unwrap().to_owned(), it["name"].as_str().unwrap().to_owned()))
+        .collect();
+    let expected = [("delete", "old"), ("update", "db"), ("create", "new"), ("compare", "dns")];
+    assert_eq!(told, expected.map(|(action, name)| (action.to_owned(), name.to_owned())));
+    assert_eq!(answer.json()["changes"][1]["params"], json!([{"path": "/size", "before": 1, "after": 2}]));
     assert_eq!(service.get("/api/specs/shop").await.json()["generation"], 1);
+    assert_eq!(service.post("/api/specs?dry_run=true", score("never", &[])).await.json()["created"], true);
+    assert_eq!(service.get("/api/specs/never").await.status, 404);
+}
+
+#[tokio::test]
+async fn an_application_can_be_given_a_time_to_live_and_more_of_it() {
+    let service = Service::start().await;
+    let answer = service.post("/api/specs?ttl=2h", score("shop", &[])).await.json();
+    let first = answer["application"]["expires_at"].as_str().unwrap().to_owned();
+    let longer = service.put("/api/specs/shop/ttl", r#"{"ttl": "3d"}"#).await.json();
+    assert!(longer["expires_at"].as_str().unwrap() > first.as_str());
+    // Sent again as it was, it lives from now on.
+    let again = service.post("/api/specs?ttl=2h", score("shop", &[])).await;
+    assert_eq!((again.status.as_u16(), &again.json()["unchanged"]), (200, &json!(true)));
+    assert!(again.json()["application"]["expires_at"].as_str().unwrap() < longer["expires_at"].as_str().unwrap());
+    let unlimited = service.put("/api/specs/shop/ttl", r#"{"ttl": null}"#).await.json();
+    assert!(unlimited["expires_at"].is_null(), "{unlimited}");
+    service.post("/api/specs?ttl=soon", score("shop", &[])).await.problem(400, "bad-request");
+}
+
+#[tokio::test]
+async fn tags_and_workflows_beside_the_spec_are_a_generation_of_their_own() {
+    let service = Service::start().await;
+    let file = score("shop", &["db: {type: postgres}"]);
+    service.post("/api/specs", file.clone()).await;
+    let answer = service.post("/api/specs?tags=fast,eu&workflow_override=db=fast-path", file.clone()).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["generation"]), (201, &json!(2)), "{:?}", answer.bytes);
+    let db = &answer.json()["resources"][0];
+    assert_eq!((&db["tags"], &db["workflow_override"]), (&json!(["eu", "fast"]), &json!("fast-path")));
+    let wrong = service.post("/api/specs?workflow_override=bd=fast-path", file).await.problem(422, "invalid-spec");
+    assert!(wrong["detail"].as_str().unwrap().contains("did you mean 'db'"), "{wrong}");
 }
 
 #[tokio::test]
@@ -124,16 +237,24 @@ async fn a_deleted_application_is_gone_and_its_name_is_free_again() {
     let deletion = service.delete("/api/specs/shop").await;
     assert_eq!((deletion.status.as_u16(), deletion.json()["status"].as_str().unwrap()), (202, "deleting"));
     assert_eq!(service.delete("/api/specs/shop").await.status, 202, "asking again is fine");
-    let again = service.post("/api/specs", score("shop", &["db: {type: postgres}"])).await;
-    again.problem(409, "being-deleted");
+    // What comes next has the name at once, and its resources wait until those of the first are gone.
+    let early = service.post("/api/specs", score("shop", &["db: {type: postgres}"])).await;
+    assert_eq!((early.status.as_u16(), &early.json()["generation"]), (201, &json!(1)));
+    assert_ne!(early.json()["application"]["id"], first["application"]["id"]);
+    assert_eq!(service.delete("/api/specs/shop").await.json()["status"], "deleting");
 
     // The scheduler finds that nothing was made for it.
     let id: ResourceId = first["resources"][0]["id"].as_str().unwrap().parse().unwrap();
     let application: ApplicationId = first["application"]["id"].as_str().unwrap().parse().unwrap();
     let mut tx = service.database.store.begin().await.unwrap();
     resource::terminate(&mut tx, id, application, "nothing was made").await.unwrap();
+    let id: ResourceId = early.json()["resources"][0]["id"].as_str().unwrap().parse().unwrap();
+    let application: ApplicationId = early.json()["application"]["id"].as_str().unwrap().parse().unwrap();
+    resource::terminate(&mut tx, id, application, "nothing was made").await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(service.get("/api/specs/shop").await.json()["status"], "deleted");
+    let gone = service.get("/api/specs/shop").await.json();
+    assert_eq!((&gone["status"], &gone["state"]), (&json!("deleted"), &json!("terminated")));
+    assert_eq!(gone["items"][0]["state"], "terminated");
     let new = service.post("/api/specs", score("shop", &["db: {type: postgres}"])).await;
     assert_eq!(new.status, 201);
     assert_ne!(new.json()["application"]["id"], first["application"]["id"]);

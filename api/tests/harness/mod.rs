@@ -96,6 +96,10 @@ impl Service {
         self.send(self.request("POST", uri).body(body.into()).unwrap()).await
     }
 
+    pub(crate) async fn put(&self, uri: &str, body: impl Into<Body>) -> Answer {
+        self.send(self.request("PUT", uri).body(body.into()).unwrap()).await
+    }
+
     pub(crate) async fn delete(&self, uri: &str) -> Answer {
         self.send(self.request("DELETE", uri).body(Body::empty()).unwrap()).await
     }
