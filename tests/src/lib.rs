@@ -1,5 +1,6 @@
 //! What the tests of the whole system stand on: databases, processes, clients.
 
+pub mod buckets;
 pub mod client;
 pub mod database;
 pub mod engine;

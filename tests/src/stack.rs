@@ -11,6 +11,7 @@ use shared::{
 use sqlx::PgPool;
 
 use crate::{
+    buckets::PrivateStore,
     client::Client,
     database::TestDatabase,
     engine,
@@ -40,6 +41,8 @@ pub struct Options {
     pub private_redis: bool,
     /// A server for the databases that the `postgres` provider makes.
     pub tenants: bool,
+    /// A store for the buckets that the `bucket` provider makes.
+    pub buckets: bool,
     /// The last word on the configuration.
     pub configure: fn(&mut Config),
 }
@@ -55,6 +58,7 @@ impl Default for Options {
             private_postgres: false,
             private_redis: false,
             tenants: false,
+            buckets: false,
             configure: |_| {},
         }
     }
@@ -99,6 +103,8 @@ pub struct Stack {
     pub redis: Option<PrivateRedis>,
     /// The server for tenants, when it has one.
     pub tenants: Option<PrivatePostgres>,
+    /// The object store for tenants, when it has one.
+    pub buckets: Option<PrivateStore>,
     programs: PathBuf,
     finished: bool,
     server: Server,
@@ -122,6 +128,7 @@ impl Stack {
         let redis = if options.private_redis { Some(PrivateRedis::start().await?) } else { None };
         let tenants =
             if options.tenants { Some(PrivatePostgres::start(&[engine::bridge_address()?]).await?) } else { None };
+        let buckets = if options.buckets { Some(PrivateStore::start(engine::bridge_address()?).await?) } else { None };
 
         let mut config = configuration(&options, &instance, folder.path())?;
         config.database.url = match &server {
@@ -135,6 +142,9 @@ impl Stack {
             for provider in ["postgres", "probe"] {
                 config.providers.insert(provider.into(), tenant_settings(tenants)?);
             }
+        }
+        if let Some(buckets) = &buckets {
+            config.providers.insert("bucket".into(), buckets.settings());
         }
         (options.configure)(&mut config);
         let file = folder.path().join("config.yaml");
@@ -170,6 +180,7 @@ impl Stack {
             workers,
             redis,
             tenants,
+            buckets,
             programs,
             finished: false,
             server,

@@ -109,7 +109,7 @@ async fn a_second_version_makes_only_what_is_new_from_the_outputs_of_what_is_the
 
 #[tokio::test]
 async fn terraform_destroys_by_the_state_that_its_creation_left() -> anyhow::Result<()> {
-    let stack = Stack::start(Options::default()).await?;
+    let stack = Stack::start(Options { buckets: true, ..Options::default() }).await?;
     stack.client.submit(&example("inventory.yaml")?).await?.ok()?;
     let shelf = stack.resource_becomes("inventory", "shelf", "active").await?;
     assert_eq!(shelf["outputs"]["items"], json!(["shelf-0", "shelf-1", "shelf-2"]));

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use nix::unistd::{Gid, Uid, User};
 
-/// The user that Postgres and Redis run as. None: the one who runs `slipway dev`.
+/// The user that the servers run as. None: the one who runs `slipway dev`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     /// For people.

@@ -1,8 +1,8 @@
 //! Where `slipway dev` keeps things.
 //!
 //! In its folder (`.slipway`): `dev.yaml` (ports), `env` (to source), `config.yaml` (for more workers), `lock`, `logs/`.
-//! In its data folder: `postgres/`, `tenants/`, `redis/`, `archive/`, `secrets/`. As root that one is outside the
-//! project, since the user that Postgres runs as may not be able to reach the project.
+//! In its data folder: `postgres/`, `tenants/`, `redis/`, `buckets/`, `archive/`, `secrets/`. As root that one is
+//! outside the project, since the user that Postgres runs as may not be able to reach the project.
 
 use std::{
     fs::{File, OpenOptions, Permissions},
@@ -53,7 +53,7 @@ impl Folders {
         make(&data, 0o711)?;
         make(&data.join("secrets"), 0o700)?;
         make(&data.join("archive"), 0o700)?;
-        for server in ["postgres", "tenants", "redis"] {
+        for server in ["postgres", "tenants", "redis", "buckets"] {
             let folder = data.join(server);
             make(&folder, 0o700)?;
             account::give(&folder, account)?;

@@ -9,6 +9,7 @@ macro_rules! tell {
 }
 
 mod account;
+mod buckets;
 mod files;
 mod ports;
 mod postgres;
@@ -29,13 +30,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::output::warn;
 
 use self::{
-    files::Folders, ports::Reserved, postgres::Cluster, redis::Redis, server::Server, settings::Made, stack::Stack,
+    buckets::ObjectStore, files::Folders, ports::Reserved, postgres::Cluster, redis::Redis, server::Server,
+    settings::Made, stack::Stack,
 };
 
 /// What is logged unless the user says otherwise: what the libraries tell at `info` is for their authors.
 const LOG: &str = "info,sqlx=warn,apalis_core=warn,apalis=warn";
+/// The secret that opens the tenants' object store to its administrator.
+const STORE_SECRET: &str = "store-admin-secret";
 
-/// Starts everything on this machine: api, scheduler, worker, and the Postgres and Redis they need.
+/// Starts everything on this machine: api, scheduler, worker, the Postgres and Redis they need, and servers for tenants.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   slipway dev                          all of it, from the providers in ./providers
@@ -55,7 +59,7 @@ pub(crate) struct Arguments {
     /// Runs that the worker drives at once [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     slots: Option<u32>,
-    /// Folder for the data of Postgres and Redis [default: data in --dir; as root, in /var/lib/slipway-dev]
+    /// Folder for the servers' data [default: data in --dir; as root, in /var/lib/slipway-dev]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Settings to start from: a configuration file of Slipway's binaries
@@ -69,6 +73,7 @@ struct Servers {
     redis: Server,
     postgres: Server,
     tenants: Server,
+    buckets: Option<Server>,
 }
 
 /// Runs until SIGTERM or SIGINT. To be called on the program's first thread (see [`server::Recipe::start`]).
@@ -87,6 +92,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     look_for_docker(&base, bridge)?;
     let programs = postgres::find().await?;
     let redis_program = redis::find()?;
+    let store_program = if settings::wants_store(&base) { find_store() } else { None };
     let account = account::choose()?;
     let account = account.as_ref();
     let folders = Folders::prepare(&arguments.dir, arguments.data_dir.as_deref(), account)?;
@@ -115,35 +121,49 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         owner: None,
     };
     let mut redis = Redis { data: folders.data.join("redis"), port: 0, password: redis_password.clone() };
-    // Before ports are looked at: what an earlier one left holds them.
+    let mut store = ObjectStore {
+        data: folders.data.join("buckets"),
+        address: bridge.unwrap_or(Ipv4Addr::LOCALHOST),
+        port: 0,
+        admin_secret: folders.secret(STORE_SECRET)?,
+        inner_secret: folders.secret("store-inner-secret")?,
+    };
+    // Before ports are looked at: what an earlier one left holds them. The object store never outlives its parent.
     if own.end_orphan().await? | tenants.end_orphan().await? | redis.end_orphan().await? {
         tell!("ended the servers that an earlier `slipway dev` left running");
     }
     let Reserved { ports, api: api_port, servers: server_ports } =
         ports::settle(&folders.dir.join("dev.yaml"), arguments.port)?;
-    (own.port, tenants.port, redis.port) = (ports.postgres, ports.tenants, ports.redis);
+    (own.port, tenants.port, redis.port, store.port) = (ports.postgres, ports.tenants, ports.redis, ports.buckets);
 
     for cluster in [&own, &tenants] {
         if cluster.make(&programs, account).await? {
             tell!("made {} in {}", cluster.name, cluster.data.display());
         }
     }
-    let logs = (folders.log("postgres")?, folders.log("tenants")?, folders.log("redis")?);
+    let logs = (folders.log("postgres")?, folders.log("tenants")?, folders.log("redis")?, folders.log("buckets")?);
     drop(server_ports);
     let mut servers = Servers {
         postgres: own.start(&programs, account, &logs.0)?,
         tenants: tenants.start(&programs, account, &logs.1)?,
         redis: redis.start(redis_program, account, &logs.2)?,
+        buckets: store_program.map(|program| store.start(program, account, &logs.3)).transpose()?,
     };
     let outcome = async {
         tokio::try_join!(
             own.ready(&mut servers.postgres),
             tenants.ready(&mut servers.tenants),
-            redis.ready(&mut servers.redis)
+            redis.ready(&mut servers.redis),
+            async {
+                match &mut servers.buckets {
+                    Some(server) => store.ready(server).await,
+                    None => Ok(()),
+                }
+            }
         )?;
-        for (server, port) in
-            [(&servers.postgres, ports.postgres), (&servers.tenants, ports.tenants), (&servers.redis, ports.redis)]
-        {
+        let started =
+            [(&servers.postgres, ports.postgres), (&servers.tenants, ports.tenants), (&servers.redis, ports.redis)];
+        for (server, port) in started.into_iter().chain(servers.buckets.iter().map(|server| (server, ports.buckets))) {
             let pid = server.pid().unwrap_or_default();
             tell!("{:<21} 127.0.0.1:{port:<6} pid {pid:<8} {}", server.name(), server.log().display());
         }
@@ -155,6 +175,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 database_password: &database_password,
                 redis_password: &redis_password,
                 tenant_password: &folders.secret_path("tenant-admin-password"),
+                store_secret: servers.buckets.is_some().then_some(folders.secret_path(STORE_SECRET)).as_deref(),
                 bridge,
                 providers: &providers,
                 slots: arguments.slots,
@@ -171,7 +192,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                     tell!("ready: http://127.0.0.1:{}", ports.api);
                     tokio::select! {
                         ended = stack.ended() => ended,
-                        failed = keep_up(&mut servers, [&logs.2.0, &logs.0.0, &logs.1.0]) => failed,
+                        failed = keep_up(&mut servers, [&logs.2.0, &logs.0.0, &logs.1.0, &logs.3.0]) => failed,
                         () = signals.next() => Ok(()),
                     }
                 }
@@ -201,11 +222,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     servers.redis.stop(Duration::from_secs(5)).await;
     servers.postgres.stop(Duration::from_secs(30)).await;
     servers.tenants.stop(Duration::from_secs(30)).await;
+    if let Some(mut server) = servers.buckets {
+        server.stop(Duration::from_secs(5)).await;
+        store.remove_sockets();
+    }
     outcome
 }
 
 /// Starts servers again that end by themselves. Returns only when one cannot be started.
-async fn keep_up(servers: &mut Servers, logs: [&std::fs::File; 3]) -> anyhow::Result<()> {
+async fn keep_up(servers: &mut Servers, logs: [&std::fs::File; 4]) -> anyhow::Result<()> {
     async fn one(server: &mut Server, log: &std::fs::File) -> anyhow::Result<()> {
         loop {
             let status = server.ended().await?;
@@ -214,8 +239,26 @@ async fn keep_up(servers: &mut Servers, logs: [&std::fs::File; 3]) -> anyhow::Re
             server.restart(log)?;
         }
     }
-    let Servers { redis, postgres, tenants } = servers;
-    tokio::try_join!(one(redis, logs[0]), one(postgres, logs[1]), one(tenants, logs[2])).map(|_: ((), (), ())| ())
+    let Servers { redis, postgres, tenants, buckets } = servers;
+    let buckets = async {
+        match buckets {
+            Some(server) => one(server, logs[3]).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::try_join!(one(redis, logs[0]), one(postgres, logs[1]), one(tenants, logs[2]), buckets)
+        .map(|_: ((), (), (), ())| ())
+}
+
+/// The object store's program. Without one all else goes on: what needs a bucket says what it lacks.
+fn find_store() -> Option<PathBuf> {
+    let found = buckets::find();
+    if found.is_none() {
+        warn(
+            "SeaweedFS is not installed (no `weed` on PATH), so there is no object store for buckets: `make up` installs it",
+        );
+    }
+    found
 }
 
 /// Looks for the engine before anything is started, and for the way from its containers to this machine.

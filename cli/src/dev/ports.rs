@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::files;
+use super::{buckets, files};
 
 /// Where free ports are looked for: below those that the kernel hands to outgoing connections.
 const RANGE: std::ops::Range<u16> = 20_000..30_000;
@@ -27,6 +27,8 @@ pub(crate) struct Ports {
     pub(crate) tenants: u16,
     /// Redis.
     pub(crate) redis: u16,
+    /// The object store for tenants: this one for S3, and the next seven.
+    pub(crate) buckets: u16,
 }
 
 /// Ports that nobody else gets until their servers start: two instances that start at once would choose the same.
@@ -35,9 +37,9 @@ pub(crate) struct Reserved {
     /// The ports.
     pub(crate) ports: Ports,
     /// Keeps the API's.
-    pub(crate) api: TcpListener,
+    pub(crate) api: Vec<TcpListener>,
     /// Keeps those of the servers.
-    pub(crate) servers: [TcpListener; 3],
+    pub(crate) servers: Vec<TcpListener>,
 }
 
 /// Reads `dev.yaml`, replaces what is missing or taken by now (and says so), and writes it back.
@@ -53,26 +55,36 @@ pub(crate) fn settle(path: &Path, api: Option<u16>) -> anyhow::Result<Reserved> 
     };
     let (api, api_held) = match api {
         Some(port) => {
-            let held = reserve(port);
+            let held = reserve(port, 1);
             let taken = || format!("port {port} is taken; give another with --port, or none to have one chosen");
             (port, held.with_context(taken)?)
         }
-        None => keep("the API", kept.api, Some(API))?,
+        None => keep("the API", kept.api, 1, Some(API))?,
     };
-    let (postgres, first) = keep("Postgres", kept.postgres, None)?;
-    let (tenants, second) = keep("the tenants' Postgres", kept.tenants, None)?;
-    let (redis, third) = keep("Redis", kept.redis, None)?;
-    let ports = Ports { api, postgres, tenants, redis };
+    let mut servers = Vec::new();
+    let mut server = |what, kept, count| -> anyhow::Result<u16> {
+        let (port, held) = keep(what, kept, count, None)?;
+        servers.extend(held);
+        Ok(port)
+    };
+    let ports = Ports {
+        api,
+        postgres: server("Postgres", kept.postgres, 1)?,
+        tenants: server("the tenants' Postgres", kept.tenants, 1)?,
+        redis: server("Redis", kept.redis, 1)?,
+        buckets: server("the object store", kept.buckets, buckets::PORTS)?,
+    };
     if ports != kept {
         let text = serde_yaml::to_string(&ports).context("writing the ports down")?;
         let note = "# Ports of `slipway dev`, chosen once. Change them while it is stopped.";
         files::write(path, &format!("{note}\n{text}"), 0o644)?;
     }
-    Ok(Reserved { ports, api: api_held, servers: [first, second, third] })
+    Ok(Reserved { ports, api: api_held, servers })
 }
 
-fn keep(what: &str, kept: u16, preferred: Option<u16>) -> anyhow::Result<(u16, TcpListener)> {
-    let candidate = |port: u16| Some((port, reserve(port)?));
+/// The first of `count` ports in a row.
+fn keep(what: &str, kept: u16, count: u16, preferred: Option<u16>) -> anyhow::Result<(u16, Vec<TcpListener>)> {
+    let candidate = |port: u16| Some((port, reserve(port, count)?));
     if let Some(found) = Some(kept).filter(|&port| port != 0).and_then(candidate) {
         return Ok(found);
     }
@@ -85,9 +97,10 @@ fn keep(what: &str, kept: u16, preferred: Option<u16>) -> anyhow::Result<(u16, T
     Ok((port, held))
 }
 
-fn reserve(port: u16) -> Option<TcpListener> {
-    // The tenants' server listens on the Docker bridge as well: every address must be free.
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).ok()
+fn reserve(port: u16, count: u16) -> Option<Vec<TcpListener>> {
+    // The tenants' servers listen on the Docker bridge as well: every address must be free.
+    let bind = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).ok();
+    (port..port.checked_add(count)?).map(bind).collect()
 }
 
 #[cfg(test)]
@@ -99,7 +112,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dev.yaml");
         // The API's own is left out: what else runs on this machine may want 8080 meanwhile.
-        let chosen = || settle(&path, None).map(|it| (it.ports.postgres, it.ports.tenants, it.ports.redis)).unwrap();
+        let chosen = || settle(&path, None).map(|it| Ports { api: 0, ..it.ports }).unwrap();
         assert_eq!(chosen(), chosen());
     }
 
@@ -111,7 +124,7 @@ mod tests {
         let _squatter = TcpListener::bind((Ipv4Addr::LOCALHOST, first.redis)).unwrap();
         let second = settle(&path, None).unwrap().ports;
         assert_ne!(second.redis, first.redis);
-        assert_eq!((second.postgres, second.tenants), (first.postgres, first.tenants));
+        assert_eq!(Ports { api: 0, redis: 0, ..second }, Ports { api: 0, redis: 0, ..first });
     }
 
     #[test]
@@ -119,7 +132,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) =
             (settle(&folder.path().join("a"), None).unwrap(), settle(&folder.path().join("b"), None).unwrap());
-        let all = |Ports { api, postgres, tenants, redis }| [api, postgres, tenants, redis];
+        let all = |Ports { api, postgres, tenants, redis, buckets }| {
+            let mut all = vec![api, postgres, tenants, redis];
+            all.extend(buckets..buckets + buckets::PORTS);
+            all
+        };
         assert!(all(first.ports).iter().all(|port| !all(second.ports).contains(port)));
     }
 

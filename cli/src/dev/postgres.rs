@@ -151,6 +151,7 @@ impl Cluster {
             name: self.name,
             program: programs.bin.join("postgres"),
             arguments,
+            environment: Vec::new(),
             folder: self.data.clone(),
             account: account.cloned(),
             stop: Signal::SIGINT,

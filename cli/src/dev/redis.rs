@@ -73,6 +73,7 @@ impl Redis {
             name: "Redis",
             program,
             arguments: vec![file.display().to_string()],
+            environment: Vec::new(),
             folder: self.data.clone(),
             account: account.cloned(),
             stop: Signal::SIGTERM,

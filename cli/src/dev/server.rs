@@ -25,6 +25,8 @@ pub(crate) struct Recipe {
     pub(crate) program: PathBuf,
     /// Its arguments. No secrets: everyone can see them.
     pub(crate) arguments: Vec<String>,
+    /// What it finds in its environment beside what every server does.
+    pub(crate) environment: Vec<(&'static str, String)>,
     /// Where it starts.
     pub(crate) folder: PathBuf,
     /// Whom it runs as.
@@ -52,6 +54,7 @@ impl Recipe {
         let mut command = command(&self.program, self.account.as_ref());
         let output = || log.try_clone().with_context(|| format!("opening {}", self.log.display()));
         command.args(&self.arguments).current_dir(&self.folder);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(output()?).stderr(output()?);
         // Ctrl-C in the terminal is for `slipway dev`, which stops its servers after what uses them.
         command.process_group(0);

@@ -10,12 +10,16 @@ use anyhow::Context as _;
 use serde_json::json;
 use shared::config::{Config, Instance, ProviderSettings, SecretSource};
 
-use super::{files::Folders, ports::Ports};
+use super::{buckets, files::Folders, ports::Ports};
 
 /// The provider that makes databases on the tenants' server.
 const PROVIDER: &str = "postgres";
 /// The name that its steps know the tenants' server by.
 const TENANTS: &str = "tenant-postgres";
+/// The provider that makes buckets in the tenants' object store.
+const BUCKETS_PROVIDER: &str = "bucket";
+/// The name that its steps know the tenants' object store by.
+const BUCKETS: &str = "tenant-buckets";
 /// Seconds that running work gets when `slipway dev` stops; what is not done by then is handed back and goes on later.
 const DRAIN_S: u32 = 10;
 
@@ -32,6 +36,8 @@ pub(crate) struct Made<'a> {
     pub(crate) redis_password: &'a str,
     /// The file with the password of the tenants' server.
     pub(crate) tenant_password: &'a Path,
+    /// The file with the secret key of the object store's administrator. None: there is no store.
+    pub(crate) store_secret: Option<&'a Path>,
     /// The address of this machine on Docker's bridge, where steps reach the tenants' server.
     pub(crate) bridge: Option<Ipv4Addr>,
     /// Where providers are.
@@ -53,6 +59,9 @@ pub(crate) fn settle(base: Config, made: Made<'_>) -> Config {
     config.worker.drain_s = config.worker.drain_s.min(DRAIN_S);
     config.archive.url = format!("file://{}", folders.data.join("archive").display());
     config.providers.entry(PROVIDER.into()).or_insert_with(|| tenants(made));
+    if let Some(secret) = made.store_secret {
+        config.providers.entry(BUCKETS_PROVIDER.into()).or_insert_with(|| store(made, secret));
+    }
     config
 }
 
@@ -64,6 +73,25 @@ fn tenants(made: Made<'_>) -> ProviderSettings {
         secrets: BTreeMap::from([("admin_password".into(), SecretSource::File(made.tenant_password.to_path_buf()))]),
         egress: BTreeMap::from([(TENANTS.into(), format!("{host}:{port}"))]),
     }
+}
+
+fn store(made: Made<'_>, secret: &Path) -> ProviderSettings {
+    let (host, port) = (made.bridge.unwrap_or(Ipv4Addr::LOCALHOST), made.ports.buckets);
+    let settings = json!({
+        "endpoint": format!("http://{BUCKETS}:{port}"),
+        "public_endpoint": format!("http://{host}:{port}"),
+        "access_key_id": buckets::ADMIN,
+    });
+    ProviderSettings {
+        settings: settings.as_object().cloned().unwrap_or_default(),
+        secrets: BTreeMap::from([("admin_secret_access_key".into(), SecretSource::File(secret.to_path_buf()))]),
+        egress: BTreeMap::from([(BUCKETS.into(), format!("{host}:{port}"))]),
+    }
+}
+
+/// Whether the object store is for `slipway dev` to bring: not when the user names another one.
+pub(crate) fn wants_store(base: &Config) -> bool {
+    !base.providers.contains_key(BUCKETS_PROVIDER)
 }
 
 /// The address of this machine on Docker's default bridge, if it has one.
@@ -92,10 +120,11 @@ mod tests {
     fn made(folders: &Folders) -> Made<'_> {
         Made {
             folders,
-            ports: Ports { api: 1, postgres: 2, tenants: 3, redis: 4 },
+            ports: Ports { api: 1, postgres: 2, tenants: 3, redis: 4, buckets: 5 },
             database_password: "a",
             redis_password: "b",
             tenant_password: Path::new("/secret"),
+            store_secret: None,
             bridge: Some(Ipv4Addr::new(172, 17, 0, 1)),
             providers: Path::new("/providers"),
             slots: None,
@@ -110,6 +139,19 @@ mod tests {
         assert_eq!(provider.egress[TENANTS], "172.17.0.1:3");
         assert_eq!(provider.settings["host"], TENANTS);
         assert!(provider.egress.values().all(|address| !address.ends_with(":2")));
+    }
+
+    #[test]
+    fn steps_reach_the_object_store_by_the_bridge_when_there_is_one() {
+        let folders = Folders { dir: "/p/.slipway".into(), data: "/d".into(), instance: "dev-1".into() };
+        let without = settle(Config::default(), made(&folders));
+        assert!(!without.providers.contains_key(BUCKETS_PROVIDER));
+        let secret = Path::new("/secrets/store");
+        let with = settle(Config::default(), Made { store_secret: Some(secret), ..made(&folders) });
+        let provider = &with.providers[BUCKETS_PROVIDER];
+        assert_eq!(provider.egress[BUCKETS], "172.17.0.1:5");
+        assert_eq!(provider.settings["endpoint"], "http://tenant-buckets:5");
+        assert!(wants_store(&without) && !wants_store(&with));
     }
 
     #[test]
