@@ -57,10 +57,12 @@ BEGIN
         FROM waiting WHERE waiting.name IS NOT NULL),
     oldest AS (
         SELECT first.id FROM waiting
+        -- Written as a range, so that only the index of the group's line is in this order: the planner likes to walk all blocked runs.
         CROSS JOIN LATERAL (SELECT r.id FROM run r
-                            WHERE r.concurrency_group = waiting.name AND r.status = 'pending' AND r.reason = 'ConcurrencyGroup'
-                            ORDER BY r.id LIMIT 1) first
-        WHERE NOT EXISTS (SELECT FROM run taken
+                            WHERE r.concurrency_group BETWEEN waiting.name AND waiting.name
+                              AND r.status = 'pending' AND r.reason = 'ConcurrencyGroup'
+                            ORDER BY r.concurrency_group, r.id LIMIT 1) first
+        WHERE waiting.name IS NOT NULL AND NOT EXISTS (SELECT FROM run taken
                           WHERE taken.concurrency_group = waiting.name AND taken.status IN ('pending', 'queued', 'running', 'suspended')
                             AND taken.reason IS DISTINCT FROM 'ConcurrencyGroup')),
     -- One that someone is cancelling is left to the next pass.
