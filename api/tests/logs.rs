@@ -11,10 +11,14 @@ use chrono::Utc;
 use futures::StreamExt as _;
 use harness::Service;
 use shared::{
-    domain::ids::RunId,
+    domain::{
+        ids::RunId,
+        step::{AttemptStatus, StepStatus},
+    },
     store::{
-        lease::{self, Lease, LogLine},
+        lease::{self, Lease, LogEnd, LogLine, StepOutcome},
         run::Finish,
+        step,
     },
 };
 
@@ -37,7 +41,23 @@ async fn write(service: &Service, lease: Lease, cursors: std::ops::RangeInclusiv
 
 async fn finish(service: &Service, lease: Lease) {
     let pool = service.database.store.pool();
-    assert!(lease::seal_log(pool, lease, "one", 1, 1000, 0).await.unwrap().is_applied());
+    let one = step::list(pool, lease.run_id).await.unwrap().remove(0);
+    let outcome = StepOutcome {
+        attempt: AttemptStatus::Completed,
+        step: StepStatus::Completed,
+        retry_in_s: None,
+        exit_code: Some(0),
+        oom_killed: false,
+        error: None,
+        outputs: serde_json::Map::new(),
+        sensitive: vec![],
+        variables: serde_json::Map::new(),
+        checkpoint: None,
+        shared_workspace: true,
+    };
+    assert!(lease::step_started(pool, lease, one.id, 1, "image").await.unwrap().is_applied());
+    let end = LogEnd { rest: &[], lines: 1000, gaps: 0 };
+    assert!(lease::step_finished(pool, lease, one.id, 1, &outcome, &end).await.unwrap().is_applied());
     let finished = Finish::completed(serde_json::Map::new(), vec![]);
     assert!(lease::finish(&service.database.store, lease, &finished).await.unwrap().is_applied());
 }

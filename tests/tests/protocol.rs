@@ -57,14 +57,16 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused() {
 
     let pool = world.pool();
     let outcome = completed(json!({"stolen": true}));
-    assert_eq!(lease::step_finished(pool, stale, one.id, 1, &outcome).await.unwrap(), Applied::Stale);
+    assert_eq!(
+        lease::step_finished(pool, stale, one.id, 1, &outcome, &lease::LogEnd::default()).await.unwrap(),
+        Applied::Stale
+    );
     assert_eq!(lease::step_started(pool, stale, one.id, 2, "image").await.unwrap(), Applied::Stale);
     assert_eq!(lease::hand_back(&world.database.store, stale).await.unwrap(), Applied::Stale);
     assert_eq!(
         lease::finish(&world.database.store, stale, &Finish::completed(Map::new(), vec![])).await.unwrap(),
         Applied::Stale
     );
-    assert_eq!(lease::seal_log(pool, stale, "one", 1, 0, 0).await.unwrap(), Applied::Stale);
     let line = lease::LogLine {
         cursor: 1,
         step: "one".into(),
@@ -95,10 +97,10 @@ async fn a_stale_write_that_waited_for_the_rescue_to_commit_changes_nothing() {
     let mut rescuer = world.database.store.begin().await.unwrap();
     assert_eq!(rescue::rescue(&mut rescuer, Duration::ZERO, 5, 100).await.unwrap().queued, 1);
     let pool = world.pool().clone();
-    let late =
-        tokio::spawn(
-            async move { lease::step_finished(&pool, stale, one.id, 1, &completed(json!({"late": true}))).await },
-        );
+    let late = tokio::spawn(async move {
+        lease::step_finished(&pool, stale, one.id, 1, &completed(json!({"late": true})), &lease::LogEnd::default())
+            .await
+    });
     // The late write is seen waiting for the lock before the rescue commits.
     loop {
         let waiting: i64 = sqlx::query_scalar(
@@ -124,9 +126,17 @@ async fn a_recorded_outcome_survives_the_loss_of_its_worker() {
     let one = world.step(run, "one").await;
     assert!(lease::step_started(world.pool(), first, one.id, 1, "image").await.unwrap().is_applied());
     let outcome = completed(json!({"answer": 42}));
-    assert!(lease::step_finished(world.pool(), first, one.id, 1, &outcome).await.unwrap().is_applied());
     assert!(
-        lease::step_finished(world.pool(), first, one.id, 1, &outcome).await.unwrap().is_applied(),
+        lease::step_finished(world.pool(), first, one.id, 1, &outcome, &lease::LogEnd::default())
+            .await
+            .unwrap()
+            .is_applied()
+    );
+    assert!(
+        lease::step_finished(world.pool(), first, one.id, 1, &outcome, &lease::LogEnd::default())
+            .await
+            .unwrap()
+            .is_applied(),
         "saying it twice is safe"
     );
     world.expire(run).await;
@@ -231,7 +241,12 @@ async fn a_retry_goes_on_where_the_failed_run_stopped() {
         ),
     ] {
         assert!(lease::step_started(world.pool(), lease, step, 1, "image").await.unwrap().is_applied());
-        assert!(lease::step_finished(world.pool(), lease, step, 1, &outcome).await.unwrap().is_applied());
+        assert!(
+            lease::step_finished(world.pool(), lease, step, 1, &outcome, &lease::LogEnd::default())
+                .await
+                .unwrap()
+                .is_applied()
+        );
     }
     let store = &world.database.store;
     assert_eq!(world.retry(run).await, run::Retry::NotOver(RunStatus::Running));
@@ -293,11 +308,17 @@ async fn two_schedulers_never_give_a_slot_twice() {
 async fn a_suspended_run_holds_no_lease_and_resumes_by_way_of_pending() {
     let world = World::new().await;
     let (run, lease) = world.claimed().await;
-    let reason = shared::domain::run::WaitReason::BackingOff;
     let one = world.step(run, "one").await;
     assert!(lease::step_started(world.pool(), lease, one.id, 1, "image").await.unwrap().is_applied());
-    let busy = lease::suspend(world.pool(), lease, reason, "later", Some(0.0)).await.unwrap();
-    assert_eq!(busy, Applied::Stale, "a step of it runs");
+    let store = &world.database.store;
+    let suspension = lease::Suspension {
+        reason: shared::domain::run::WaitReason::BackingOff,
+        detail: "later".into(),
+        until_s: Some(0.0),
+        waiting: 0,
+    };
+    let busy = lease::suspend(store, lease, &suspension).await.unwrap();
+    assert_eq!(busy, Applied::Applied(false), "a step of it runs");
     let again = StepOutcome {
         attempt: AttemptStatus::Failed,
         step: StepStatus::Pending,
@@ -305,10 +326,15 @@ async fn a_suspended_run_holds_no_lease_and_resumes_by_way_of_pending() {
         error: Some(("StepFailed".into(), "exit 1".into())),
         ..completed(json!({}))
     };
-    assert!(lease::step_finished(world.pool(), lease, one.id, 1, &again).await.unwrap().is_applied());
-    assert!(lease::suspend(world.pool(), lease, reason, "later", Some(0.0)).await.unwrap().is_applied());
+    assert!(
+        lease::step_finished(world.pool(), lease, one.id, 1, &again, &lease::LogEnd::default())
+            .await
+            .unwrap()
+            .is_applied()
+    );
+    assert_eq!(lease::suspend(store, lease, &suspension).await.unwrap(), Applied::Applied(true));
     assert_eq!(world.status(run).await, "suspended");
-    assert_eq!(lease::seal_log(world.pool(), lease, "one", 1, 0, 0).await.unwrap(), Applied::Stale);
+    assert_eq!(lease::suspend(store, lease, &suspension).await.unwrap(), Applied::Stale, "the lease is given back");
     assert_eq!(rescue::resume(world.pool(), 10).await.unwrap(), 1);
     assert_eq!(world.status(run).await, "pending");
     assert_eq!(world.promote().await.len(), 1);

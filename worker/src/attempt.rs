@@ -211,7 +211,7 @@ async fn work<E: Engine>(
     let mut kept = None;
     let mut state_file = None;
     if let (Some(state), Some(resource)) = (&one.step.step_type.state, scope.claimed.resource_id) {
-        match Kept::begin(scope.worker.store.clone(), Arc::clone(&scope.held), resource, &state.path).await? {
+        match Kept::begin(scope.worker.store.clone(), Arc::clone(&scope.held), scope.claimed.root_run_id, resource, &state.path).await? {
             Begun::Ready(begun, content) => {
                 kept = Some(begun);
                 state_file = content.map(|content| (state.path.clone(), content));
@@ -355,7 +355,6 @@ async fn record<E: Engine>(
             .unwrap_or_default();
         log.system(&format!("{message}{next}")).await;
     }
-    log.seal().await?;
     let outcome = StepOutcome {
         attempt: result.attempt,
         step,
@@ -365,11 +364,11 @@ async fn record<E: Engine>(
         error,
         outputs: result.outputs,
         sensitive: result.sensitive,
+        variables: Map::new(),
         checkpoint: result.checkpoint.as_ref().and_then(|checkpoint| serde_json::to_value(checkpoint).ok()),
         shared_workspace: one.place == Place::Shared,
     };
-    let (pool, lease, id) = (scope.worker.store.pool(), scope.held.lease, one.row.id);
-    scope.held.write("step outcome", || lease::step_finished(pool, lease, id, number, &outcome)).await?;
+    let outcome = log.close(one.row.id, outcome).await?;
     if let Some(checkpoint) = result.checkpoint {
         match one.place {
             Place::Shared => scope.workspace.recorded(checkpoint).await,

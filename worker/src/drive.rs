@@ -15,7 +15,7 @@ use shared::{
         step::{AttemptStatus, StepStatus},
     },
     store::{
-        lease::{self, Claimed},
+        lease::{self, Claimed, Suspension},
         run::Finish,
         step::{self, Step},
     },
@@ -358,12 +358,11 @@ impl<'a, E: Engine> Drive<'a, E> {
             self.rows.iter().filter(|row| row.status == StepStatus::Pending).map(|row| row.name.as_str()).collect();
         let detail = format!("step {} is tried again later", waiting.first().unwrap_or(&""));
         container::clear(&*scope.worker.engine, &scope.worker.config.instance.0, held.lease).await;
-        let (pool, lease) = (scope.worker.store.pool(), held.lease);
-        held.write("suspension", || {
-            lease::suspend(pool, lease, WaitReason::BackingOff, &detail, Some(wait.as_secs_f64()))
-        })
-        .await?;
-        Ok(Some(Over::Suspended))
+        let (store, lease) = (&scope.worker.store, held.lease);
+        let suspension =
+            Suspension { reason: WaitReason::BackingOff, detail, until_s: Some(wait.as_secs_f64()), waiting: 0 };
+        let suspended = held.write("suspension", || lease::suspend(store, lease, &suspension)).await?;
+        Ok(suspended.then_some(Over::Suspended))
     }
 
     /// What the run gives back.

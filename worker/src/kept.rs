@@ -6,7 +6,10 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use shared::{
-    domain::{ids::ResourceId, states::Applied},
+    domain::{
+        ids::{ResourceId, RunId},
+        states::Applied,
+    },
     store::{Store, lease, state},
 };
 
@@ -51,17 +54,23 @@ pub enum Begun {
 }
 
 impl Kept {
-    /// Locks the state for the run and fetches its newest version.
+    /// Locks the state for the run, in the name of its root, and fetches its newest version.
     ///
     /// # Errors
     /// When the lease is lost.
-    pub async fn begin(store: Store, held: Arc<Held>, resource: ResourceId, path: &str) -> Result<Begun, Halt> {
+    pub async fn begin(
+        store: Store,
+        held: Arc<Held>,
+        root: RunId,
+        resource: ResourceId,
+        path: &str,
+    ) -> Result<Begun, Halt> {
         let pool = store.pool().clone();
         let lease = held.lease;
         if held.attempt(|| lease::lock_state(&pool, lease, resource)).await? == Applied::Stale {
             let holder = held.attempt(|| state::lock_of(&pool, resource)).await?;
             return match holder {
-                Some(lock) if lock.run_id != Some(lease.run_id) => {
+                Some(lock) if lock.run_id != Some(root) => {
                     let who = lock.info.get("Who").and_then(|who| who.as_str()).unwrap_or("someone").to_owned();
                     Ok(Begun::Locked(format!("{who} holds the lock {}", lock.lock_id)))
                 }

@@ -5,8 +5,12 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use shared::{
+    domain::ids::StepId,
     queue::LiveLogs,
-    store::{Store, lease, lease::LogLine},
+    store::{
+        Store, lease,
+        lease::{LogEnd, LogLine, StepOutcome},
+    },
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,7 +31,17 @@ const LINE: usize = 64 * 1024;
 
 enum Entry {
     Line(Unnumbered),
-    Seal { step: String, attempt: i16, lines: i64, gaps: i64, done: oneshot::Sender<Result<(), Halt>> },
+    Close(Box<Closing>),
+}
+
+/// The end of a try: its log's and its own.
+struct Closing {
+    step: StepId,
+    number: i16,
+    outcome: StepOutcome,
+    lines: i64,
+    gaps: i64,
+    done: oneshot::Sender<Result<StepOutcome, Halt>>,
 }
 
 struct Unnumbered {
@@ -111,22 +125,23 @@ impl AttemptLog {
         let _ = self.log.entries.send(Entry::Line(line)).await;
     }
 
-    /// Stores what is left and closes the log of this try with its count.
+    /// Stores what is left of the log, closes it with its count, and records how the try ended, all in one statement: it gives
+    /// the outcome back once that is done.
     ///
     /// # Errors
     /// When the lease is lost.
-    pub async fn seal(mut self) -> Result<(), Halt> {
+    pub async fn close(mut self, step: StepId, outcome: StepOutcome) -> Result<StepOutcome, Halt> {
         if self.cut > 0 {
             let text = format!("{} lines were not kept: an attempt may write {} bytes", self.cut, self.log.max_bytes);
             self.push(Utc::now(), "gap", &text).await;
         }
-        let (done, sealed) = oneshot::channel();
-        let seal =
-            Entry::Seal { step: self.step, attempt: self.number, lines: self.lines, gaps: self.gaps + self.cut, done };
-        if self.log.entries.send(seal).await.is_err() {
+        let (done, closed) = oneshot::channel();
+        let (lines, gaps) = (self.lines, self.gaps + self.cut);
+        let closing = Closing { step, number: self.number, outcome, lines, gaps, done };
+        if self.log.entries.send(Entry::Close(Box::new(closing))).await.is_err() {
             return Err(Halt::Lost);
         }
-        sealed.await.unwrap_or(Err(Halt::Lost))
+        closed.await.unwrap_or(Err(Halt::Lost))
     }
 }
 
@@ -145,8 +160,8 @@ impl Writer {
             // Whoever closes a log next hears why: a refused line must end the run, not send it round again.
             if let Some(halt @ Halt::Broken(_)) = halt {
                 while let Some(entry) = incoming.recv().await {
-                    if let Entry::Seal { done, .. } = entry {
-                        let _ = done.send(Err(halt));
+                    if let Entry::Close(closing) = entry {
+                        let _ = closing.done.send(Err(halt));
                         return;
                     }
                 }
@@ -163,19 +178,7 @@ impl Writer {
         loop {
             match entry {
                 Some(Entry::Line(line)) => self.number(line),
-                Some(Entry::Seal { step, attempt, lines, gaps, done }) => {
-                    let mut sealed = self.flush().await;
-                    if sealed.is_ok() {
-                        let (pool, lease) = (self.store.pool(), self.held.lease);
-                        sealed = self
-                            .held
-                            .write("log seal", || lease::seal_log(pool, lease, &step, attempt, lines, gaps))
-                            .await;
-                    }
-                    let broken = sealed.is_err();
-                    let _ = done.send(sealed);
-                    return if broken { Err(None) } else { Ok(()) };
-                }
+                Some(Entry::Close(closing)) => return self.close(*closing).await,
                 None => return self.flush().await.map_err(Some),
             }
             if self.batch.len() >= BATCH {
@@ -201,10 +204,33 @@ impl Writer {
         }
         let (pool, lease, lines) = (self.store.pool(), self.held.lease, &self.batch);
         self.held.write("log", || lease::append_log(pool, lease, lines)).await?;
-        let shown: Vec<String> = lines.iter().map(shown).collect();
-        self.live.publish(lease.run_id, &shown).await;
-        self.batch.clear();
+        self.show().await;
         Ok(())
+    }
+
+    /// Records the end of a try together with the lines that are not stored yet. On failure the reason is told.
+    async fn close(&mut self, closing: Closing) -> Result<(), Option<Halt>> {
+        let Closing { step, number, outcome, lines, gaps, done } = closing;
+        let (pool, lease) = (self.store.pool(), self.held.lease);
+        let end = LogEnd { rest: &self.batch, lines, gaps };
+        let closed =
+            self.held.write("step outcome", || lease::step_finished(pool, lease, step, number, &outcome, &end)).await;
+        if let Err(halt) = closed {
+            let _ = done.send(Err(halt));
+            return Err(None);
+        }
+        let _ = done.send(Ok(outcome));
+        self.show().await;
+        Ok(())
+    }
+
+    /// Shows what was stored to those who watch.
+    async fn show(&mut self) {
+        if !self.batch.is_empty() {
+            let shown: Vec<String> = self.batch.iter().map(shown).collect();
+            self.live.publish(self.held.lease.run_id, &shown).await;
+            self.batch.clear();
+        }
     }
 }
 

@@ -42,7 +42,7 @@ async fn two_resources(stage: &Stage) -> (ApplicationId, ResourceId, ResourceId)
         annotations: json!({}),
         labels: json!({}),
         depends_on: depends_on.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
-        names_metadata: false,
+        ..submit::Wanted::default()
     };
     let submission = submit::Submission {
         name: "app".into(),
@@ -55,6 +55,10 @@ async fn two_resources(stage: &Stage) -> (ApplicationId, ResourceId, ResourceId)
             ("base".to_owned(), wanted("base", &[])),
             ("above".to_owned(), wanted("above", &["base"])),
         ]),
+        choices: submit::Choices::default(),
+        ttl_s: None,
+        requested_ttl_s: None,
+        restores: None,
         actor: "test".into(),
     };
     let mut tx = stage.store.begin().await.unwrap();

@@ -15,7 +15,7 @@ states! {
         Completed = "completed",
         /// Out of attempts. Final.
         Failed = "failed",
-        /// Never begun, because what it needed did not succeed. Final.
+        /// Never begun, because its condition was false or what it needed did not succeed. Final.
         Skipped = "skipped",
         /// Stopped by a person. Final.
         Cancelled = "cancelled",
@@ -28,9 +28,12 @@ impl StepStatus {
     pub const fn may_become(self, next: Self) -> bool {
         use StepStatus as S;
         match self {
-            S::Pending => matches!(next, S::Running | S::Waiting | S::Skipped | S::Cancelled | S::Failed),
+            // Completed at once: a loop, all of whose elements are over.
+            S::Pending => {
+                matches!(next, S::Running | S::Waiting | S::Completed | S::Skipped | S::Cancelled | S::Failed)
+            }
             S::Running => matches!(next, S::Completed | S::Failed | S::Cancelled | S::Pending),
-            S::Waiting => matches!(next, S::Pending | S::Completed | S::Failed | S::Cancelled),
+            S::Waiting => matches!(next, S::Pending | S::Completed | S::Failed | S::Skipped | S::Cancelled),
             S::Completed | S::Failed | S::Skipped | S::Cancelled => false,
         }
     }

@@ -35,21 +35,47 @@ pub struct Step {
     pub outputs: Value,
     /// Names among the outputs that are masked.
     pub sensitive_outputs: Vec<String>,
-    /// What its last try that failed said.
+    /// What its last try that failed said, or why it was skipped.
     pub error_message: Option<String>,
+    /// What it set for the steps after it.
+    pub variables: Value,
+    /// What it waits for, or last waited for.
+    pub wait: Option<Value>,
+    /// Whether a person said that it may begin.
+    pub released: bool,
+    /// Of an element of a loop: the loop's step.
+    pub parent: Option<String>,
+    /// The element.
+    pub item: Option<Value>,
+    /// The element's number, from 0.
+    pub item_index: Option<i32>,
 }
 
-/// The steps of a run, in the order of its plan.
+/// The steps of a run, in the order of its plan; the elements of a loop come after it.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn list(executor: impl PgExecutor<'_>, run: RunId) -> Result<Vec<Step>> {
+    chosen(executor, run, None).await
+}
+
+/// Those steps of a run, as they are now.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn some(executor: impl PgExecutor<'_>, run: RunId, ids: &[StepId]) -> Result<Vec<Step>> {
+    chosen(executor, run, Some(ids.iter().map(|id| id.0).collect())).await
+}
+
+async fn chosen(executor: impl PgExecutor<'_>, run: RunId, ids: Option<Vec<uuid::Uuid>>) -> Result<Vec<Step>> {
     Ok(sqlx::query_as!(
         Step,
         r#"SELECT id AS "id: StepId", name, status AS "status: StepStatus", attempts, tries, not_before,
-                  extract(epoch FROM not_before - now())::float8 AS wait_s, idempotency_key, checkpoint, outputs, sensitive_outputs, error_message
-           FROM step WHERE run_id = $1 ORDER BY position"#,
-        run.0
+                  extract(epoch FROM not_before - now())::float8 AS wait_s, idempotency_key, checkpoint, outputs, sensitive_outputs, error_message,
+                  variables, wait, released_by IS NOT NULL AS "released!", parent, item, item_index
+           FROM step WHERE run_id = $1 AND ($2::uuid[] IS NULL OR id = ANY ($2)) ORDER BY position, item_index NULLS FIRST"#,
+        run.0,
+        ids.as_deref(),
     )
     .fetch_all(executor)
     .await?)

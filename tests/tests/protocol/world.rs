@@ -155,6 +155,7 @@ pub(crate) fn completed(outputs: Value) -> StepOutcome {
         error: None,
         outputs: outputs.as_object().cloned().unwrap(),
         sensitive: vec![],
+        variables: serde_json::Map::new(),
         checkpoint: None,
         shared_workspace: true,
     }

@@ -1,11 +1,7 @@
 //! A database of its own for each test, and a worker on the scripted engine.
 #![allow(dead_code, reason = "each test program uses another part of it")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 use shared::{
@@ -148,14 +144,11 @@ impl Stage {
     pub(crate) async fn resource(&self) -> (ApplicationId, ResourceId) {
         let wanted = submit::Wanted {
             kind: "thing".into(),
-            class: None,
             identity: "thing.default#app.main".into(),
-            shared: false,
             params: json!({}),
             annotations: json!({}),
             labels: json!({}),
-            depends_on: BTreeSet::new(),
-            names_metadata: false,
+            ..submit::Wanted::default()
         };
         let submission = submit::Submission {
             name: "app".into(),
@@ -165,6 +158,10 @@ impl Stage {
             digest: [0; 32],
             warnings: json!([]),
             resources: BTreeMap::from([("main".to_owned(), wanted)]),
+            choices: submit::Choices::default(),
+            ttl_s: None,
+            requested_ttl_s: None,
+            restores: None,
             actor: "test".into(),
         };
         let mut tx = self.store.begin().await.unwrap();

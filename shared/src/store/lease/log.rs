@@ -52,30 +52,13 @@ pub async fn append_log(executor: impl PgExecutor<'_>, lease: Lease, lines: &[Lo
     Ok(Applied::from_row(row.map(|_| ())))
 }
 
-/// Closes the log of one try with the number of its lines, and of lines known to be missing.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn seal_log(
-    executor: impl PgExecutor<'_>,
-    lease: Lease,
-    step: &str,
-    attempt: i16,
-    lines: i64,
-    gaps: i64,
-) -> Result<Applied> {
-    let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT id FROM run WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE),
-         sealed AS (INSERT INTO log_seal (run_id, step, attempt, lines, gaps) SELECT id, $3, $4, $5, $6 FROM lease ON CONFLICT DO NOTHING)
-         SELECT 1 FROM lease",
-        lease.run_id.0,
-        lease.fence.0,
-        step,
-        attempt,
-        lines,
-        gaps,
-    )
-    .fetch_optional(executor)
-    .await?;
-    Ok(Applied::from_row(row.map(|_| ())))
+/// The end of one try's log, recorded with the try's outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogEnd<'a> {
+    /// Lines of the run that are not stored yet, in the order of their cursors.
+    pub rest: &'a [LogLine],
+    /// Lines of the try in all.
+    pub lines: i64,
+    /// Lines known to be missing.
+    pub gaps: i64,
 }

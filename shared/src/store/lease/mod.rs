@@ -6,16 +6,21 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use sqlx::PgExecutor;
 
+mod claim;
+mod items;
 mod log;
 mod state;
 mod step;
+mod waiting;
 
-pub use log::{LogLine, append_log, seal_log};
+pub use claim::{Claimed, claim};
+pub use items::{LoopOutcome, loop_finished, spread, step_derived};
+pub use log::{LogEnd, LogLine, append_log};
 pub use state::{StateVersion, latest_state, lock_state, mark_state_uncertain, store_state, unlock_state};
-pub use step::{StepOutcome, step_finished, step_started};
+pub use step::{StepOutcome, close_steps, step_finished, step_started};
+pub use waiting::{Question, Suspension, Until, Wait, step_waiting, suspend};
 
 use super::{
     Result, Store, rescue,
@@ -23,8 +28,7 @@ use super::{
 };
 use crate::domain::{
     event as events,
-    ids::{ApplicationId, Fence, ResourceId, RunId, WorkerId},
-    run::{Operation, RunStatus, WaitReason},
+    ids::{Fence, RunId, WorkerId},
     states::Applied,
 };
 
@@ -37,83 +41,6 @@ pub struct Lease {
     pub fence: Fence,
     /// Who holds it.
     pub worker_id: WorkerId,
-}
-
-/// What a worker is given with a lease.
-#[derive(Clone, Debug)]
-pub struct Claimed {
-    /// The lease.
-    pub lease: Lease,
-    /// What the run does.
-    pub operation: Operation,
-    /// The resource it works on.
-    pub resource_id: Option<ResourceId>,
-    /// The application it is for.
-    pub application_id: Option<ApplicationId>,
-    /// The provider whose settings it is given.
-    pub provider: String,
-    /// Names the plan to load.
-    pub plan_digest: Vec<u8>,
-    /// Parameters by name.
-    pub inputs: Value,
-    /// The last durable checkpoint of its workspace.
-    pub checkpoint: Option<Value>,
-    /// Seconds left until its deadline, by the database's clock.
-    pub remaining_s: f64,
-    /// How many workers it was lost with.
-    pub losses: i16,
-    /// The next number in its log.
-    pub log_cursor: i64,
-}
-
-/// Takes a queued run whose ticket the worker holds. Stale: someone else has it, or it is no longer wanted.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn claim(
-    executor: impl PgExecutor<'_>,
-    run: RunId,
-    ticket: Fence,
-    worker: WorkerId,
-    ttl: Duration,
-) -> Result<Applied<Claimed>> {
-    let row = sqlx::query!(
-        r#"WITH claimed AS (
-               UPDATE run SET status = 'running', fence = fence + 1, lease_worker_id = $3,
-                      lease_until = now() + make_interval(secs => $4), started_at = coalesce(started_at, now()),
-                      deadline_at = coalesce(deadline_at,
-                          now() + make_interval(secs => coalesce((SELECT (body ->> 'timeout_s')::float8 FROM plan WHERE digest = plan_digest), 14400)))
-               WHERE id = $1 AND fence = $2 AND status = 'queued' AND cancel_requested_at IS NULL
-               RETURNING *),
-           told AS (
-               INSERT INTO event (type, application_id, resource_id, run_id, data)
-               SELECT $5, application_id, resource_id, id, jsonb_build_object('worker', $3::uuid, 'fence', fence) FROM claimed)
-           SELECT fence AS "fence: Fence", operation AS "operation: Operation", resource_id AS "resource_id: ResourceId",
-                  application_id AS "application_id: ApplicationId", provider, plan_digest, inputs AS "inputs!", checkpoint, losses,
-                  extract(epoch FROM deadline_at - now())::float8 AS "remaining_s!",
-                  coalesce((SELECT max(cursor) FROM log_line WHERE run_id = $1), 0) + 1 AS "log_cursor!"
-           FROM claimed"#,
-        run.0,
-        ticket.0,
-        worker.0,
-        ttl.as_secs_f64(),
-        events::RUN_CLAIMED,
-    )
-    .fetch_optional(executor)
-    .await?;
-    Ok(Applied::from_row(row.map(|row| Claimed {
-        lease: Lease { run_id: run, fence: row.fence, worker_id: worker },
-        operation: row.operation,
-        resource_id: row.resource_id,
-        application_id: row.application_id,
-        provider: row.provider,
-        plan_digest: row.plan_digest,
-        inputs: row.inputs,
-        checkpoint: row.checkpoint,
-        remaining_s: row.remaining_s,
-        losses: row.losses,
-        log_cursor: row.log_cursor,
-    })))
 }
 
 /// A lease that goes on.
@@ -200,40 +127,6 @@ async fn lock(executor: impl PgExecutor<'_>, lease: Lease) -> Result<Applied> {
         "SELECT 1 FROM run WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE",
         lease.run_id.0,
         lease.fence.0
-    )
-    .fetch_optional(executor)
-    .await?;
-    Ok(Applied::from_row(row.map(|_| ())))
-}
-
-/// Gives the slot back while the run waits: for a time, or (with none) until `advance` finds it ready. Refused as stale
-/// when a step of it runs.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn suspend(
-    executor: impl PgExecutor<'_>,
-    lease: Lease,
-    reason: WaitReason,
-    detail: &str,
-    until_s: Option<f64>,
-) -> Result<Applied> {
-    let row = sqlx::query_scalar!(
-        "WITH suspended AS (
-             UPDATE run SET status = 'suspended', reason = $3, reason_detail = $4, waiting_since = now(),
-                    suspended_until = now() + make_interval(secs => $5), lease_worker_id = NULL, lease_until = NULL
-             WHERE id = $1 AND fence = $2 AND status = 'running'
-               AND NOT EXISTS (SELECT FROM step WHERE run_id = $1 AND status = 'running')
-             RETURNING id, application_id, resource_id),
-         told AS (INSERT INTO event (type, application_id, resource_id, run_id, data)
-                  SELECT $6, application_id, resource_id, id, jsonb_build_object('reason', $3::text, 'detail', $4::text) FROM suspended)
-         SELECT 1 FROM suspended",
-        lease.run_id.0,
-        lease.fence.0,
-        reason.as_str(),
-        detail,
-        until_s,
-        events::run_became(RunStatus::Suspended),
     )
     .fetch_optional(executor)
     .await?;

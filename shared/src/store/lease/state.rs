@@ -66,9 +66,9 @@ pub async fn store_state(
     content: &[u8],
 ) -> Result<Applied> {
     let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT run.id, run.application_id FROM run
-                        WHERE run.id = $1 AND fence = $2 AND status = 'running' AND run.resource_id = $3
-                          AND NOT EXISTS (SELECT FROM state_lock l WHERE l.resource_id = $3 AND l.run_id IS DISTINCT FROM $1)
+        "WITH lease AS (SELECT run.id, run.application_id FROM run JOIN run root ON root.id = run.root_run_id
+                        WHERE run.id = $1 AND run.fence = $2 AND run.status = 'running' AND $3 IN (run.resource_id, root.resource_id)
+                          AND NOT EXISTS (SELECT FROM state_lock l WHERE l.resource_id = $3 AND l.run_id IS DISTINCT FROM run.root_run_id)
                         FOR NO KEY UPDATE OF run),
          newest AS (SELECT version, serial, md5, octet_length(content) = 0 AS removed FROM state_version WHERE resource_id = $3 ORDER BY version DESC LIMIT 1),
          stored AS (INSERT INTO state_version (resource_id, version, serial, lineage, content, md5, run_id, fence, written_by)
@@ -92,16 +92,18 @@ pub async fn store_state(
     Ok(Applied::from_row(row.map(|_| ())))
 }
 
-/// Takes or releases the state's lock for the run that holds the lease. Taking it again is fine; stale when the lease is
-/// gone or someone else (given in the answer of [`state_lock_holder`]) holds it.
+/// Takes the state's lock for the run that holds the lease, in the name of its root: what a run starts works on the same
+/// resource. Taking it again is fine; stale when the lease is gone or someone else holds the lock.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn lock_state(executor: impl PgExecutor<'_>, lease: Lease, resource: ResourceId) -> Result<Applied> {
     let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT id FROM run WHERE id = $1 AND fence = $2 AND status = 'running' AND resource_id = $3 FOR NO KEY UPDATE)
+        "WITH lease AS (SELECT run.id, run.root_run_id FROM run JOIN run root ON root.id = run.root_run_id
+                        WHERE run.id = $1 AND run.fence = $2 AND run.status = 'running' AND $3 IN (run.resource_id, root.resource_id)
+                        FOR NO KEY UPDATE OF run)
          INSERT INTO state_lock (resource_id, lock_id, info, run_id, fence)
-         SELECT $3, $1::text, $4, id, $2 FROM lease
+         SELECT $3, root_run_id::text, $4, root_run_id, $2 FROM lease
          ON CONFLICT (resource_id) DO UPDATE SET run_id = excluded.run_id, fence = excluded.fence, lock_id = excluded.lock_id,
                 info = excluded.info, created_at = now()
              WHERE state_lock.run_id = excluded.run_id
