@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 
 pub(crate) use expression::Named;
 pub use expression::{MAX_BYTES, Mistake, ROOTS};
-pub(crate) use older::{Meaning, Names, Translated, translate};
+pub(crate) use older::{Meaning, Names, translate};
 
 static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 

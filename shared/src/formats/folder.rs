@@ -9,6 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    golden_path,
     problem::{Problem, code},
     yaml,
 };
@@ -20,7 +21,8 @@ const MAX_BUNDLE_ENTRIES: usize = 2_000;
 /// Folders inside each other.
 const MAX_DEPTH: usize = 16;
 /// What a provider's folder holds for Slipway itself, and not for steps.
-const NOT_BUNDLED: [&str; 5] = ["provider.yaml", "provider.yml", "workflows", "step-types", "images"];
+const NOT_BUNDLED: [&str; 6] =
+    ["provider.yaml", "provider.yml", golden_path::FILE, "workflows", "step-types", "images"];
 
 /// The folder of one provider.
 #[derive(Clone, Debug)]
@@ -40,9 +42,15 @@ impl Folder {
         Self { root: root.to_owned(), label }
     }
 
-    /// The manifest's file name, when there is a manifest.
+    /// The manifest's file name, when there is a manifest. A folder of golden paths needs none but their own.
     pub(crate) fn manifest(&self) -> Option<&'static str> {
-        ["provider.yaml", "provider.yml"].into_iter().find(|name| self.root.join(name).is_file())
+        ["provider.yaml", "provider.yml", golden_path::FILE].into_iter().find(|name| self.root.join(name).is_file())
+    }
+
+    /// The folder's own name, as problems show it.
+    pub(crate) fn name(&self) -> Option<&str> {
+        let root = self.label.as_ref().map_or(self.root.as_path(), Path::new);
+        root.file_name().and_then(|name| name.to_str()).or_else(|| self.root.file_name()?.to_str())
     }
 
     /// How problems name a file of this folder.

@@ -8,6 +8,7 @@ pub mod condition;
 mod cursor;
 pub(crate) mod duration;
 mod folder;
+pub mod golden_path;
 mod graph;
 mod parameter;
 pub mod placeholder;

@@ -135,7 +135,11 @@ impl fmt::Display for Warning {
         if let (Some(line), Some(column)) = (self.line, self.column) {
             write!(f, "{line}:{column}: ")?;
         }
-        write!(f, "{} (at {})", self.message, self.path)
+        f.write_str(&self.message)?;
+        if !self.path.is_empty() {
+            write!(f, " (at {})", self.path)?;
+        }
+        Ok(())
     }
 }
 

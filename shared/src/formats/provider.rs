@@ -4,7 +4,7 @@ mod capabilities;
 
 use std::collections::BTreeMap;
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 pub use capabilities::{Capability, Choice, Choices};
@@ -56,7 +56,7 @@ pub struct Manifest {
 pub struct WorkflowEntry {
     /// Unique in its provider.
     pub name: String,
-    /// In the provider's folder.
+    /// In the provider's folder; empty when an older manifest names none.
     pub file: String,
     /// Serves a resource operation, or is started by a person.
     pub category: Category,
@@ -66,9 +66,18 @@ pub struct WorkflowEntry {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What people find it under; a golden path's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// How long it takes, as its author thinks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_duration: Option<String>,
     /// What a choice among several goes by.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// The resource type that an entry of the older lists creates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<String>,
     /// Semantic version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -85,11 +94,31 @@ pub enum Category {
     GoldenPath,
 }
 
-const KNOWN: [&str; 8] =
-    ["apiVersion", "kind", "metadata", "compatibility", "capabilities", "workflows", "provisioners", "goldenpaths"];
+const KNOWN: [&str; 9] = [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "compatibility",
+    "capabilities",
+    "workflows",
+    "provisioners",
+    "goldenpaths",
+    "configuration",
+];
 const METADATA: [&str; 9] =
     ["name", "version", "category", "description", "author", "homepage", "repository", "license", "tags"];
 const ENTRY: [&str; 7] = ["name", "file", "version", "description", "category", "operation", "tags"];
+/// What entries of the older lists have beside these.
+const OLDER_ENTRY: [&str; 9] =
+    ["name", "file", "version", "description", "category", "operation", "tags", "type", "author"];
+const OWN_API_VERSION: &str = "slipway.dev/v1";
+
+impl Manifest {
+    /// The manifest of a folder that has golden paths and no manifest.
+    pub(crate) fn of_golden_paths(name: &str) -> Self {
+        Self { name: name.to_owned(), version: "0.0.0".to_owned(), kind: "Provider".to_owned(), ..Self::default() }
+    }
+}
 
 /// Reads a provider's manifest; problems name `file`. `own` is Slipway's version, for `compatibility`.
 ///
@@ -107,10 +136,16 @@ pub fn own_version() -> Version {
     Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(Version::new(1, 0, 0))
 }
 
-fn read(root: &Cursor<'_>, own: &Version) -> Option<Manifest> {
-    let fields = root.fields(&KNOWN)?;
+fn read<'a>(root: &Cursor<'a>, own: &Version) -> Option<Manifest> {
+    // What other systems' manifests have besides is harmless; a mistyped key of ours is not.
+    let own_form = root.value.get("apiVersion").and_then(serde_json::Value::as_str) == Some(OWN_API_VERSION);
+    let read = |at: &Cursor<'a>, known: &[&str]| if own_form { at.fields(known) } else { at.tolerant_fields(known) };
+    let fields = read(root, &KNOWN)?;
     if let Some(at) = fields.need("apiVersion") {
-        at.choice(&["v1", "innominatus.io/v1", "slipway.dev/v1"]);
+        at.choice(&["v1", "innominatus.io/v1", OWN_API_VERSION]);
+    }
+    if let Some(at) = fields.get("configuration") {
+        at.warn("'configuration' is not read: settings of a provider are given in the instance's configuration");
     }
     let kind = fields.need("kind").and_then(|at| at.choice(&["Provider", "Platform"]));
     if let Some(at) = fields.get("compatibility") {
@@ -118,7 +153,7 @@ fn read(root: &Cursor<'_>, own: &Version) -> Option<Manifest> {
     }
     let workflows = workflows(&fields);
     let capabilities = capabilities::read(&fields, &workflows);
-    let metadata = fields.need("metadata")?.fields(&METADATA)?;
+    let metadata = read(&fields.need("metadata")?, &METADATA)?;
     let name = metadata.need("name").and_then(|at| at.text());
     let version = metadata.need("version").and_then(|at| self::version(&at));
     let text = |key: &str| metadata.get(key).and_then(|at| at.string()).map(str::to_owned);
@@ -145,9 +180,10 @@ pub(crate) fn version(at: &Cursor<'_>) -> Option<Version> {
         _ => at.text()?.to_owned(),
     };
     let plain = text.strip_prefix('v').unwrap_or(&text);
-    let padded = match plain.bytes().filter(|byte| *byte == b'.').count() {
-        0 => format!("{plain}.0.0"),
-        1 => format!("{plain}.0"),
+    let (core, rest) = plain.split_at(plain.find(['-', '+']).unwrap_or(plain.len()));
+    let padded = match core.bytes().filter(|byte| *byte == b'.').count() {
+        0 => format!("{core}.0.0{rest}"),
+        1 => format!("{core}.0{rest}"),
         _ => plain.to_owned(),
     };
     let version = Version::parse(&padded).ok();
@@ -158,17 +194,34 @@ pub(crate) fn version(at: &Cursor<'_>) -> Option<Version> {
 }
 
 fn compatible(at: &Cursor<'_>, own: &Version) {
-    let Some(fields) = at.fields(&["minCoreVersion", "maxCoreVersion"]) else { return };
-    if let Some(at) = fields.get("minCoreVersion")
+    let Some(fields) = at.fields(&["minCoreVersion", "maxCoreVersion", "coreVersion"]) else { return };
+    let given = |key: &str| fields.get(key).filter(|at| at.value.as_str() != Some(""));
+    if let Some(at) = given("minCoreVersion")
         && let Some(least) = version(&at).filter(|least| own < least)
     {
         at.report(code::UNSUPPORTED, format!("needs at least version {least} of Slipway; this is {own}"));
     }
-    if let Some(at) = fields.get("maxCoreVersion")
+    if let Some(at) = given("maxCoreVersion")
         && let Some(most) = version(&at).filter(|most| own > most)
     {
         at.report(code::UNSUPPORTED, format!("needs at most version {most} of Slipway; this is {own}"));
     }
+    if let Some(at) = given("coreVersion")
+        && let Some(text) = at.text()
+    {
+        match VersionReq::parse(text) {
+            Err(error) => at.report(code::INVALID_VALUE, format!("no range of versions: {error}")),
+            Ok(range) if !within(&range, own) => {
+                at.report(code::UNSUPPORTED, format!("needs version {range} of Slipway; this is {own}"));
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Whether a version is in a range. A pre-release counts as what it precedes: `>=1.2` is meant to include `1.3.0-rc.1`.
+fn within(range: &VersionReq, version: &Version) -> bool {
+    range.matches(version) || range.matches(&Version::new(version.major, version.minor, version.patch))
 }
 
 fn workflows(fields: &Fields<'_>) -> Vec<WorkflowEntry> {
@@ -185,8 +238,16 @@ fn workflows(fields: &Fields<'_>) -> Vec<WorkflowEntry> {
         }
         for item in list.items() {
             let Some(entry) = entry(&item, category) else { continue };
-            if entries.iter().any(|other| other.name == entry.name) {
-                item.report(code::CONFLICT, format!("another workflow is also named '{}'", short(&entry.name)));
+            match entries.iter().find(|other| other.name == entry.name) {
+                // The older lists often repeat what the newer one has.
+                Some(_) if category.is_some() && entry.file.is_empty() => continue,
+                Some(_) => {
+                    item.report(code::CONFLICT, format!("another workflow is also named '{}'", short(&entry.name)));
+                }
+                None if entry.file.is_empty() => {
+                    item.warn(format!("'{}' names no file, so that nothing can run for it", short(&entry.name)));
+                }
+                None => {}
             }
             entries.push(entry);
         }
@@ -195,12 +256,17 @@ fn workflows(fields: &Fields<'_>) -> Vec<WorkflowEntry> {
 }
 
 fn entry(at: &Cursor<'_>, category: Option<Category>) -> Option<WorkflowEntry> {
-    // The older lists give each entry a resource type as well.
-    let fields = if category.is_some() { at.fields(&[&ENTRY[..], &["type"]].concat())? } else { at.fields(&ENTRY)? };
+    // The older lists give each entry a resource type as well, often no file, and a category of free text.
+    let fields = if category.is_some() { at.tolerant_fields(&OLDER_ENTRY)? } else { at.fields(&ENTRY)? };
     let name = fields.need("name").and_then(|at| at.text());
-    let file = fields.need("file").and_then(|at| at.text());
-    let given = fields.get("category").and_then(|at| at.choice(&["provisioner", "goldenpath"]));
+    let file = match category {
+        Some(_) => Some(fields.get("file").and_then(|at| at.text()).unwrap_or_default()),
+        None => fields.need("file").and_then(|at| at.text()),
+    };
+    let named = fields.get("category").filter(|_| category.is_none());
+    let given = named.and_then(|at| at.choice(&["provisioner", "goldenpath"]));
     let given = given.map(|name| if name == "goldenpath" { Category::GoldenPath } else { Category::Provisioner });
+    let free = fields.get("category").filter(|_| category.is_some()).and_then(|at| at.string());
     let operation = fields.get("operation").and_then(|at| capabilities::operation(&at));
     if operation.is_some()
         && given.or(category) == Some(Category::GoldenPath)
@@ -212,7 +278,10 @@ fn entry(at: &Cursor<'_>, category: Option<Category>) -> Option<WorkflowEntry> {
         category: given.or(category).unwrap_or_default(),
         operation,
         description: fields.get("description").and_then(|at| at.string()).map(str::to_owned),
+        group: free.map(str::to_owned),
+        estimated_duration: None,
         tags: fields.get("tags").map(|at| at.strings()).unwrap_or_default(),
+        resource_type: fields.get("type").and_then(|at| at.string()).map(str::to_owned),
         version: fields.get("version").and_then(|at| version(&at)).map(|version| version.to_string()),
         name: name?.to_owned(),
         file: file?.to_owned(),

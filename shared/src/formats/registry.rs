@@ -1,13 +1,14 @@
 //! All providers of an instance: loaded once, checked as a whole, asked for plans.
 
 mod conflicts;
+mod files;
 mod load;
 mod planning;
 mod record;
 mod report;
-mod versions;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -14,14 +14,16 @@ pub enum TemplateName {
     Step(String),
     /// `.settings.NAME`.
     Setting(String),
+    /// `.variables.NAME`.
+    Variable(String),
 }
 
 static NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?:^|[\s($|])\$?\.(parameters|steps|settings)\.([A-Za-z0-9_][A-Za-z0-9_-]*)"#)
+    Regex::new(r#"(?:^|[\s($|])\$?\.(parameters|steps|settings|variables)\.([A-Za-z0-9_][A-Za-z0-9_-]*)"#)
         .expect("the pattern is a constant that the tests compile")
 });
 static INDEXED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"\bindex\s+\$?\.(parameters|steps|settings)\s+"([^"]+)""#)
+    Regex::new(r#"\bindex\s+\$?\.(parameters|steps|settings|variables)\s+"([^"]+)""#)
         .expect("the pattern is a constant that the tests compile")
 });
 
@@ -56,6 +58,7 @@ fn in_text(text: &str, found: &mut BTreeSet<TemplateName>) {
                 Some(match capture.get(1)?.as_str() {
                     "parameters" => TemplateName::Parameter(name),
                     "steps" => TemplateName::Step(name),
+                    "variables" => TemplateName::Variable(name),
                     _ => TemplateName::Setting(name),
                 })
             }));

@@ -1,25 +1,41 @@
-//! Workflow definitions: the flat `innominatus.io/v1alpha1` form, and `slipway.dev/v1`, which has all of it and more.
+//! Workflow definitions, in five forms, read into one.
+//!
+//! - `slipway.dev/v1`: our own, which has all that the others have and more
+//! - `innominatus.io/v1alpha1`: flat, with Go templates
+//! - `workflow.dev/v1`: wrapped in `spec`, with `${…}`
+//! - `orchestrator.innominatus.dev/v1`: the same, often several in a file
+//! - steps without an `apiVersion`, as the flat one
+//!
+//! What the older ones write is translated while it is read: `${…}` into Go templates, conditions into CEL.
 
 mod checks;
+mod dialect;
+mod names;
 mod order;
 mod step;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use dialect::{Dialect, is_workflow};
 pub use step::Step;
+pub use write::{to_value, to_yaml};
 
 pub use super::parameter::{Parameter, ParameterType, Unknown, check_inputs, defaults_to_render};
 use super::{
-    cursor::{Cursor, Document, Fields},
-    duration, parameter,
+    cursor::{Cursor, Document},
+    duration,
+    parameter::{self, Style},
     problem::{Problem, Warning, code, short},
+    yaml::{self, Positions},
 };
 use crate::domain::plan::PlannedOutput;
+use names::FileNames;
 
 /// Steps a workflow may have.
 pub const MAX_STEPS: usize = 200;
@@ -50,82 +66,248 @@ pub struct Workflow {
     /// The group of which one run goes at a time; may hold templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency_group: Option<String>,
+    /// Why it cannot run anywhere, although it was understood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsupported: Vec<String>,
 }
 
-const API_VERSIONS: [&str; 2] = ["innominatus.io/v1alpha1", "slipway.dev/v1"];
+/// Keys of a workflow beside `apiVersion`, `kind`, `metadata` and `spec`.
 const KNOWN: [&str; 9] =
-    ["apiVersion", "kind", "metadata", "parameters", "steps", "outputs", "timeout", "maxParallel", "description"];
-const LATER: [&str; 5] = ["spec", "variables", "triggers", "on", "env"];
+    ["parameters", "variables", "steps", "finally", "outputs", "timeout", "maxParallel", "concurrency", "description"];
+/// Kinds of workflows that the older dialects also start by themselves.
+const STARTED: [&str; 2] = ["PlatformWorkflow", "ProductWorkflow"];
 
-/// Reads a workflow file; problems name `file`.
+/// What a workflow is read with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// Named in problems.
+    pub file: Option<&'a str>,
+    /// The name it goes by: of several in a file, the one of this name is read, else the first. One of an older dialect
+    /// that has no name is given it.
+    pub name: Option<&'a str>,
+    /// Parameters that are declared elsewhere; they win over those of the file.
+    pub parameters: &'a [Parameter],
+}
+
+/// One workflow of a file.
+#[derive(Debug)]
+pub struct Parsed {
+    /// What it is written in.
+    pub dialect: Dialect,
+    /// Its name, as far as it has one.
+    pub name: Option<String>,
+    /// The workflow, or all that is wrong with it.
+    pub result: Result<(Workflow, Vec<Warning>), Vec<Problem>>,
+}
+
+/// Where a step stands.
+#[derive(Debug)]
+struct Around<'a> {
+    dialect: Dialect,
+    names: &'a FileNames,
+    parameters: &'a [Parameter],
+}
+
+/// Reads the first workflow of a file; problems name `file`.
 ///
 /// # Errors
 /// All that is wrong with it, with line and column. Whether its step types are installed is not looked at.
 pub fn parse(text: &str, file: Option<&str>) -> Result<(Workflow, Vec<Warning>), Vec<Problem>> {
-    let document = Document::parse(text, file)?;
-    let workflow = read(&document.root()).unwrap_or_default();
-    document.finish(workflow)
+    parse_one(text, &Options { file, ..Options::default() })
 }
 
-fn read(root: &Cursor<'_>) -> Option<Workflow> {
-    let fields = known_fields(root, &KNOWN, &LATER)?;
-    if let Some(version) = fields.need("apiVersion")
-        && version.string().is_some_and(|text| !API_VERSIONS.contains(&text))
-    {
-        let message = format!("'apiVersion' must be one of: {}", API_VERSIONS.join(", "));
-        version.report(code::UNSUPPORTED, message);
+/// Reads one workflow of a file.
+///
+/// # Errors
+/// All that is wrong with it, with line and column.
+pub fn parse_one(text: &str, options: &Options<'_>) -> Result<(Workflow, Vec<Warning>), Vec<Problem>> {
+    let mut documents = documents(text, options.file)?;
+    let named = |(document, _): &(Value, Positions)| {
+        options.name.is_some() && document.pointer("/metadata/name").and_then(Value::as_str) == options.name
+    };
+    let workflow = |(document, _): &(Value, Positions)| is_workflow(document);
+    let index =
+        documents.iter().position(|one| workflow(one) && named(one)).or_else(|| documents.iter().position(workflow));
+    let (document, positions) = documents.swap_remove(index.unwrap_or(0));
+    parse_document(document, positions, options).result
+}
+
+/// Reads every workflow of a file, in its order. Documents that are something else are left out where there is a workflow.
+///
+/// # Errors
+/// The text is no YAML, or beyond the bounds.
+pub fn parse_all(text: &str, options: &Options<'_>) -> Result<Vec<Parsed>, Vec<Problem>> {
+    let mut documents = documents(text, options.file)?;
+    if documents.iter().any(|(document, _)| is_workflow(document)) {
+        documents.retain(|(document, _)| is_workflow(document));
+    }
+    Ok(documents.into_iter().map(|(document, positions)| parse_document(document, positions, options)).collect())
+}
+
+/// All documents of a text, at least one.
+fn documents(text: &str, file: Option<&str>) -> Result<Vec<(Value, Positions)>, Vec<Problem>> {
+    let read = yaml::parse_all(text).map_err(|problems| -> Vec<Problem> {
+        problems.into_iter().map(|problem| Problem { file: file.map(str::to_owned), ..problem }).collect()
+    })?;
+    Ok(if read.is_empty() { vec![(Value::Null, Positions::default())] } else { read })
+}
+
+fn parse_document(mut value: Value, positions: Positions, options: &Options<'_>) -> Parsed {
+    let dialect = Dialect::of(&value);
+    let names = FileNames::of(&value, options.parameters);
+    let translated = dialect.is_some_and(Dialect::is_older);
+    let findings = if translated { names.translate(&mut value) } else { Vec::new() };
+    let document = Document::new(value, positions, options.file);
+    for finding in findings {
+        document.report(names::FINDING, &finding.path, finding.message);
+    }
+    let dialect = dialect.unwrap_or_else(|| {
+        let known: Vec<&str> = Dialect::NAMED.iter().map(|dialect| dialect.api_version()).collect();
+        let message = format!("'apiVersion' must be one of: {}", known.join(", "));
+        document.report(code::UNSUPPORTED, "/apiVersion", message);
+        Dialect::Slipway
+    });
+    let root = document.root();
+    let name = root.value.pointer("/metadata/name").and_then(Value::as_str).or(options.name).map(str::to_owned);
+    let workflow = read(&root, dialect, &names, options).unwrap_or_default();
+    Parsed { dialect, name, result: document.finish(workflow) }
+}
+
+/// The keys around a workflow.
+fn envelope(root: &Cursor<'_>, dialect: Dialect) {
+    let Some(fields) = root.open_fields() else { return };
+    let known: Vec<&str> = ["apiVersion", "kind", "metadata"].into_iter().chain(KNOWN).collect();
+    if dialect.is_older() {
+        let known: Vec<&str> = known.into_iter().chain(["spec", "name"]).collect();
+        root.tolerant_fields(&known);
+    } else {
+        root.fields(&known);
+    }
+    if dialect == Dialect::Plain {
+        root.warn(format!("no 'apiVersion' says which dialect this is; write '{}'", Dialect::Slipway));
     }
     if let Some(kind) = fields.get("kind") {
-        kind.choice(&["Workflow"]);
+        let text = kind.string().unwrap_or("Workflow");
+        if dialect.is_older() && STARTED.contains(&text) {
+            kind.warn(format!(
+                "a '{text}' is not started by deployments here; start it as a golden path or serve a type"
+            ));
+        } else if text != "Workflow" {
+            kind.report(code::INVALID_VALUE, format!("'{}' is not one of: Workflow", short(text)));
+        }
     }
-    let metadata = fields.need("metadata").and_then(|at| at.open_fields());
-    let name = metadata.as_ref().and_then(|metadata| metadata.need("name")).and_then(|at| at.text());
+}
+
+fn read(root: &Cursor<'_>, dialect: Dialect, names: &FileNames, options: &Options<'_>) -> Option<Workflow> {
+    envelope(root, dialect);
+    let outer = root.open_fields()?;
+    let spec = outer.get("spec").filter(|_| dialect.is_older());
+    let fields = match &spec {
+        Some(at) => {
+            let known: Vec<&str> = KNOWN.into_iter().chain(["triggers"]).collect();
+            if let Some(at) = at.open_fields().and_then(|fields| fields.get("triggers")) {
+                at.warn("triggers are not followed: nothing starts this workflow by itself");
+            }
+            at.tolerant_fields(&known)?
+        }
+        None => root.open_fields()?,
+    };
+    // What may stand beside `spec` as well as in it.
+    let either = |key: &str| fields.get(key).or_else(|| outer.get(key));
+    let metadata = if dialect.is_older() { outer.get("metadata") } else { outer.need("metadata") };
+    let metadata = metadata.and_then(|at| at.open_fields());
+    let name = match metadata.as_ref().and_then(|metadata| metadata.get("name")) {
+        Some(at) => at.text().map(str::to_owned),
+        None => unnamed(root, metadata.as_ref().map(|metadata| &metadata.at), dialect, options),
+    };
     let described = metadata.as_ref().and_then(|metadata| metadata.get("description"));
-    let description = described.or_else(|| fields.get("description")).and_then(|at| at.string()).map(str::to_owned);
-    let parameters =
-        fields.get("parameters").map(|at| parameter::read_all(&at, parameter::Style::Strict)).unwrap_or_default();
+    let description = described.or_else(|| either("description")).and_then(|at| at.string()).map(str::to_owned);
+    let style = if dialect.is_older() { Style::Older } else { Style::Strict };
+    let mut parameters = either("parameters").map(|at| parameter::read_all(&at, style)).unwrap_or_default();
+    parameters.retain(|own| !options.parameters.iter().any(|given| given.name == own.name));
+    parameters.extend(options.parameters.iter().cloned());
+    let implied = names.implied();
+    for parameter in &implied {
+        let message = format!("the parameter '{}' is used and not declared; it has to be given", parameter.name);
+        root.warn(message);
+    }
+    parameters.extend(
+        implied.into_iter().filter(|one| !parameters.iter().any(|own| own.name == one.name)).collect::<Vec<_>>(),
+    );
+    let places: Vec<Cursor<'_>> = if spec.is_some() {
+        [outer.get("variables"), fields.get("variables")].into_iter().flatten().collect()
+    } else {
+        fields.get("variables").into_iter().collect()
+    };
+    let entries = places.iter().flat_map(Cursor::entries);
+    let variables: BTreeMap<String, Value> = entries.map(|(name, at)| (name.to_owned(), at.value.clone())).collect();
+    let around = Around { dialect, names, parameters: &parameters };
+    let read = steps(&fields, &around)?;
+    let resolved = order::resolve(&read);
+    let outputs_at = either("outputs");
+    let workflow = Workflow {
+        name: name.unwrap_or_default(),
+        description,
+        variables,
+        steps: resolved,
+        outputs: outputs_at.as_ref().map(outputs).unwrap_or_default(),
+        timeout_s: either("timeout").and_then(|at| seconds(&at)),
+        max_parallel: either("maxParallel").and_then(|at| at.integer(1, 64)).and_then(|n| u16::try_from(n).ok()),
+        concurrency_group: either("concurrency").and_then(|at| group(&at)),
+        parameters,
+        unsupported: Vec::new(),
+    };
+    checks::check(&read, &workflow, outputs_at.as_ref(), &places);
+    Some(workflow)
+}
+
+/// The name of a workflow whose file gives it none.
+fn unnamed(
+    root: &Cursor<'_>,
+    metadata: Option<&Cursor<'_>>,
+    dialect: Dialect,
+    options: &Options<'_>,
+) -> Option<String> {
+    let stem = || std::path::Path::new(options.file?).file_stem()?.to_str();
+    match options.name.or_else(stem).filter(|_| dialect.is_older()) {
+        Some(name) => {
+            root.warn(format!("'metadata.name' is missing; it goes by '{}'", short(name)));
+            Some(name.to_owned())
+        }
+        None => {
+            if metadata.is_some() || dialect.is_older() {
+                metadata.unwrap_or(root).report(code::MISSING_KEY, "'name' is missing");
+            }
+            None
+        }
+    }
+}
+
+/// The steps of a workflow, those of `finally` last.
+fn steps<'a>(fields: &super::cursor::Fields<'a>, around: &Around<'_>) -> Option<Vec<(Cursor<'a>, step::Read)>> {
     let listed = fields.need("steps").map(|at| at.items()).unwrap_or_default();
+    let last = fields.get("finally").map(|at| at.items()).unwrap_or_default();
     if let Some(at) = fields.get("steps").filter(|at| at.value.is_array()) {
         if listed.is_empty() {
             at.report(code::INVALID_VALUE, "at least one step is needed");
-        } else if listed.len() > MAX_STEPS {
+        } else if listed.len() + last.len() > MAX_STEPS {
             at.report(code::LIMIT, format!("a workflow has at most {MAX_STEPS} steps"));
             return None;
         }
     }
-    let read: Vec<(Cursor<'_>, step::Read)> =
-        listed.into_iter().filter_map(|at| step::read(&at).map(|step| (at, step))).collect();
-    let steps = order::resolve(&read);
-    let outputs = fields.get("outputs").map(|at| outputs(&at)).unwrap_or_default();
-    let timeout_s = fields.get("timeout").and_then(|at| seconds(&at));
-    let max_parallel = fields.get("maxParallel").and_then(|at| at.integer(1, 64)).and_then(|n| u16::try_from(n).ok());
-    checks::templates(&read, &steps, &parameters, fields.get("outputs").as_ref());
-    Some(Workflow {
-        name: name?.to_owned(),
-        description,
-        parameters,
-        variables: BTreeMap::new(),
-        steps,
-        outputs,
-        timeout_s,
-        max_parallel,
-        concurrency_group: None,
-    })
+    let all = listed.into_iter().map(|at| (at, false)).chain(last.into_iter().map(|at| (at, true)));
+    let mut read: Vec<(Cursor<'a>, step::Read)> =
+        all.filter_map(|(at, finally)| step::read(&at, around, finally).map(|step| (at, step))).collect();
+    read.sort_by_key(|(_, read)| read.step.finally);
+    Some(read)
 }
 
-/// Fields of which some are known to people who write workflows, but not to this version.
-fn known_fields<'a>(at: &Cursor<'a>, known: &[&str], later: &[&str]) -> Option<Fields<'a>> {
-    let fields = at.open_fields()?;
-    for key in fields.keys() {
-        if later.contains(&key) {
-            if let Some(found) = fields.given(key) {
-                found.report(code::UNSUPPORTED, format!("not supported yet in this version: field '{key}'"));
-            }
-        } else if !known.contains(&key) {
-            at.unknown_key(key, known);
-        }
+/// `concurrency: NAME`, or `{group: NAME}`.
+fn group(at: &Cursor<'_>) -> Option<String> {
+    match at.value {
+        Value::Object(_) => at.fields(&["group"])?.need("group")?.text().map(str::to_owned),
+        _ => at.text().map(str::to_owned),
     }
-    Some(fields)
 }
 
 /// Whole seconds, at least one.

@@ -65,7 +65,7 @@ pub(super) fn operation(at: &Cursor<'_>) -> Option<Operation> {
 
 /// Reads `capabilities`; what `resourceTypeCapabilities` says of a type wins over `resourceTypes`.
 pub(super) fn read(fields: &Fields<'_>, entries: &[WorkflowEntry]) -> BTreeMap<String, Capability> {
-    let mut found = BTreeMap::new();
+    let mut found = from_older_lists(entries);
     let Some(at) = fields.get("capabilities") else { return found };
     let Some(inner) = at.fields(&["resourceTypes", "resourceTypeCapabilities"]) else { return found };
     if let Some(list) = inner.get("resourceTypes") {
@@ -86,6 +86,18 @@ pub(super) fn read(fields: &Fields<'_>, entries: &[WorkflowEntry]) -> BTreeMap<S
             }
             found.insert(name, capability);
         }
+    }
+    found
+}
+
+/// Entries of the older lists say the type that they create, in a manifest that may say nothing else of it.
+fn from_older_lists(entries: &[WorkflowEntry]) -> BTreeMap<String, Capability> {
+    let mut found: BTreeMap<String, Capability> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| !entry.file.is_empty() && entry.category == Category::Provisioner) {
+        let Some(kind) = &entry.resource_type else { continue };
+        let operations = &mut found.entry(kind.clone()).or_default().operations;
+        let choices = operations.entry(entry.operation.unwrap_or(Operation::Create)).or_default();
+        choices.workflows.push(Choice { name: entry.name.clone(), tags: entry.tags.clone() });
     }
     found
 }

@@ -8,12 +8,13 @@ use super::{
     super::{
         canonical, folder,
         folder::Folder,
+        golden_path,
         problem::{Problem, code},
         provider::{self, Manifest, WorkflowEntry},
         step_type,
-        workflow::{self, Workflow},
+        workflow::Workflow,
     },
-    Origin, ProviderRecord, Registry, Settings, StepTypeRecord, WorkflowRecord, conflicts, planning,
+    Origin, ProviderRecord, Registry, Settings, StepTypeRecord, WorkflowRecord, conflicts, files, planning,
 };
 use crate::domain::plan::StepType;
 
@@ -87,10 +88,15 @@ pub(super) fn draft(folder: Folder) -> Result<Draft, Vec<Problem>> {
         return Err(vec![Problem::new(code::FILE, "there is no provider.yaml").in_file(folder.shown(""))]);
     };
     let file = folder.shown(name);
-    let text = folder.read(name).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    let manifest = match provider::parse(&text, Some(&file), &provider::own_version()) {
+    let parsed = if name == golden_path::FILE {
+        Ok((Manifest::of_golden_paths(folder.name().unwrap_or("golden-paths")), Vec::new()))
+    } else {
+        let text = folder.read(name).map_err(|problem| vec![problem])?;
+        provider::parse(&text, Some(&file), &provider::own_version())
+    };
+    let manifest = match parsed {
         Ok((manifest, found)) => {
             warnings.extend(found.iter().map(ToString::to_string));
             Some(manifest)
@@ -100,16 +106,10 @@ pub(super) fn draft(folder: Folder) -> Result<Draft, Vec<Problem>> {
             None
         }
     };
-    let mut workflows = Vec::new();
-    for entry in manifest.iter().flat_map(|manifest| &manifest.workflows) {
-        match read_workflow(&folder, &file, entry) {
-            Ok((workflow, found)) => {
-                warnings.extend(found);
-                workflows.push((entry.clone(), workflow));
-            }
-            Err(found) => problems.extend(found),
-        }
-    }
+    let found = files::read(&folder, &file, manifest.as_ref());
+    problems.extend(found.problems);
+    warnings.extend(found.warnings);
+    let workflows = found.workflows;
     let mut step_types = Vec::new();
     for path in folder.yaml_files("step-types").unwrap_or_else(|problem| {
         problems.push(problem);
@@ -123,7 +123,7 @@ pub(super) fn draft(folder: Folder) -> Result<Draft, Vec<Problem>> {
         }
     }
     if let Some(manifest) = &manifest
-        && manifest.workflows.is_empty()
+        && workflows.is_empty()
         && step_types.is_empty()
         && problems.is_empty()
     {
@@ -136,21 +136,6 @@ pub(super) fn draft(folder: Folder) -> Result<Draft, Vec<Problem>> {
         }
         _ => Err(problems),
     }
-}
-
-fn read_workflow(
-    folder: &Folder,
-    manifest: &str,
-    entry: &WorkflowEntry,
-) -> Result<(Workflow, Vec<String>), Vec<Problem>> {
-    let shown = folder.shown(&entry.file);
-    // A file that is not there is the manifest's mistake.
-    let text = folder.read(&entry.file).map_err(|problem| {
-        let message = format!("the workflow '{}': {}", entry.name, problem.message);
-        vec![Problem::new(code::FILE, message).in_file(manifest)]
-    })?;
-    let (workflow, warnings) = workflow::parse(&text, Some(&shown))?;
-    Ok((workflow, warnings.iter().map(ToString::to_string).collect()))
 }
 
 /// Makes the records; all conflicts have been looked for.
@@ -212,6 +197,8 @@ fn record(
                 category: entry.category,
                 operation: entry.operation,
                 description: entry.description.clone().or_else(|| workflow.description.clone()),
+                group: entry.group.clone(),
+                estimated_duration: entry.estimated_duration.clone(),
                 tags: entry.tags.clone(),
                 version: entry.version.clone(),
                 parameters: workflow.parameters.clone(),

@@ -100,7 +100,10 @@ impl fmt::Display for PlanError {
             Self::UnknownWorkflow { workflow, provider, operation, nearest, serving } => {
                 let list = if serving.is_empty() { "none does".to_owned() } else { serving.join(", ") };
                 let hint = did_you_mean(nearest);
-                write!(f, "the provider {provider} has no workflow '{workflow}' to {operation} it by{hint}; those that do: {list}")
+                write!(
+                    f,
+                    "the provider {provider} has no workflow '{workflow}' to {operation} it by{hint}; those that do: {list}"
+                )
             }
             Self::NoVersion { provider, wanted, loaded } if loaded.is_empty() => {
                 write!(f, "the provider {provider} is not loaded; needed is {wanted}")
@@ -229,7 +232,7 @@ pub(super) struct Around<'a> {
 
 /// The plan of a workflow, and why it cannot run on this instance, if so.
 pub(super) fn plan(workflow: &Workflow, around: &Around<'_>) -> (Plan, Option<String>) {
-    let mut reasons = Vec::new();
+    let mut reasons = workflow.unsupported.clone();
     let mut plan = Plan {
         steps: Vec::new(),
         // A parameter came from JSON-like text and goes back to it.

@@ -75,6 +75,12 @@ pub struct WorkflowRecord {
     /// For people.
     #[serde(default)]
     pub description: Option<String>,
+    /// What people find it under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// How long it takes, as its author thinks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_duration: Option<String>,
     /// What a choice among several goes by.
     #[serde(default)]
     pub tags: Vec<String>,

@@ -104,7 +104,7 @@ outputs:
 
 #[test]
 fn every_mistake_is_told_at_once_with_its_place() {
-    let text = r#"apiVersion: workflow.dev/v1
+    let text = r#"apiVersion: slipway.dev/v2
 kind: Flow
 metadata: {}
 params: []
