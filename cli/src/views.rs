@@ -46,6 +46,13 @@ pub(crate) struct Resource {
     pub(crate) provider_version: Option<String>,
     pub(crate) current_run_id: Option<String>,
     pub(crate) last_run_id: Option<String>,
+    pub(crate) failed_run_id: Option<String>,
+    pub(crate) reconciling: bool,
+    pub(crate) absent: bool,
+    pub(crate) protected: bool,
+    pub(crate) uncertain_since: Time,
+    pub(crate) tags: Vec<String>,
+    pub(crate) workflow_override: Option<String>,
     pub(crate) params: Map<String, Value>,
     pub(crate) outputs: Map<String, Value>,
     pub(crate) sensitive_outputs: Vec<String>,
@@ -175,9 +182,55 @@ pub(crate) struct Application {
     pub(crate) created_at: Time,
     pub(crate) updated_at: Time,
     pub(crate) delete_requested_at: Time,
+    pub(crate) protected: bool,
+    pub(crate) expires_at: Time,
+    pub(crate) expiry_blocked_at: Time,
+    pub(crate) restores: Option<i64>,
     pub(crate) submitted_by: String,
     /// Its resources; only when one application is looked at.
     pub(crate) items: Vec<Resource>,
+}
+
+/// One accepted submission.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Generation {
+    pub(crate) number: i64,
+    pub(crate) current: bool,
+    pub(crate) submitted_by: String,
+    pub(crate) created_at: Time,
+    pub(crate) restores: Option<i64>,
+    pub(crate) added: Vec<String>,
+    pub(crate) changed: Vec<String>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) others: bool,
+    /// Places that differ from the generation before; only when one is looked at.
+    pub(crate) diff: Vec<Change>,
+}
+
+/// A place at which two documents differ.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Change {
+    pub(crate) path: String,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
+}
+
+/// What a submission would do to one resource.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PlannedChange {
+    pub(crate) action: String,
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) params: Vec<Change>,
+    pub(crate) after: Vec<String>,
+    pub(crate) provider: Option<String>,
+    pub(crate) provider_version: Option<String>,
+    pub(crate) workflow: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 /// A queue.

@@ -9,7 +9,11 @@ use crate::{client::segment, output::clean};
 
 /// Deletes an application and the resources that only it uses
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:\n  slipway delete shop\n  slipway delete shop --wait")]
+#[command(after_help = "Examples:
+  slipway delete shop
+  slipway delete shop --wait               watch until the last resource is gone
+
+What is protected is not deleted: `slipway app unprotect` lifts that")]
 pub(crate) struct Arguments {
     /// The application's name
     #[arg(value_name = "APP")]
@@ -42,5 +46,5 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
         });
     }
     let value = wait::until(&client, name, Goal::Deleted, &arguments.patience, Progress::new(printer)).await?;
-    printer.print(&value, |_, _| Ok(format!("{} is deleted\n", clean(name))))
+    printer.print(&value, |_, _| Ok(format!("{} is terminated: all that it had is gone\n", clean(name))))
 }

@@ -4,13 +4,13 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::{
-    Globals,
+    Globals, changes,
     progress::Progress,
     resource, validate,
     wait::{self, Goal, Patience},
 };
 use crate::{
-    client::Body,
+    client::{Body, Client},
     failure::Failure,
     output::{self, Format, Printer, clean, warn},
     views,
@@ -21,6 +21,9 @@ use crate::{
 #[command(after_help = "Examples:
   slipway deploy shop.yaml                 submit, and come back at once
   slipway deploy shop.yaml --wait          watch until every resource is active (exit code 1 if one fails)
+  slipway deploy shop.yaml --dry-run       show what would be made, changed and removed, and by which workflows
+  slipway deploy shop.yaml --ttl 8h        have it deleted by itself in eight hours
+  slipway deploy shop.yaml --tag fast --workflow-override db=small-database
   render | slipway deploy - -w --timeout 5m")]
 pub(crate) struct Arguments {
     /// The Score file, YAML or JSON; - reads it from standard input
@@ -35,6 +38,18 @@ pub(crate) struct Arguments {
     /// The team that owns a new application
     #[arg(long, value_name = "TEAM")]
     team: Option<String>,
+    /// Shows what would be done, in order, and does nothing; exit code 1 if some of it cannot be done
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+    /// How long the application lives from now on, as 30m, 8h, 2d; then it is deleted by itself
+    #[arg(long, value_name = "TIME")]
+    ttl: Option<String>,
+    /// A tag that workflows are chosen by, for every resource; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// The workflow that is to serve a resource; may be given several times
+    #[arg(long = "workflow-override", value_name = "RESOURCE=WORKFLOW")]
+    workflows: Vec<String>,
     #[command(flatten)]
     patience: Patience,
 }
@@ -47,8 +62,15 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
     let text = validate::read_file(&arguments.file)?;
     let file = if arguments.file == "-" { "<stdin>".to_owned() } else { arguments.file.clone() };
     let (client, printer) = (globals.client()?, globals.printer());
-    let query =
-        super::list::query([("compat", arguments.compat.then(|| "true".into())), ("team", arguments.team.clone())]);
+    let joined = |values: &[String]| (!values.is_empty()).then(|| values.join(","));
+    let query = super::list::query([
+        ("compat", arguments.compat.then(|| "true".into())),
+        ("team", arguments.team.clone()),
+        ("dry_run", arguments.dry_run.then(|| "true".into())),
+        ("ttl", arguments.ttl.clone()),
+        ("tags", joined(&arguments.tags)),
+        ("workflow_override", joined(&arguments.workflows)),
+    ]);
     let (_, answer) =
         client.post("/api/specs", &query, Some(Body::Yaml(text))).await.map_err(|error| place(error, &file))?;
     for warning in answer["warnings"].as_array().into_iter().flatten() {
@@ -60,17 +82,34 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
             clean(warning["message"].as_str().unwrap_or_default())
         ));
     }
-    let name = answer["application"]["name"].as_str().context("the server's answer names no application")?.to_owned();
-    if !arguments.wait {
-        return printer.print(&answer, |printer, answer| summary(printer, answer, &name));
+    if arguments.dry_run {
+        return changes::show(printer, &answer);
     }
+    let name = answer["application"]["name"].as_str().context("the server's answer names no application")?.to_owned();
+    finish(&client, printer, answer, &name, arguments.wait.then_some(&arguments.patience)).await
+}
+
+/// Shows what became of a submission; with patience, once all of it is done.
+///
+/// # Errors
+/// When the server says no, or a resource fails.
+pub(super) async fn finish(
+    client: &Client,
+    printer: Printer,
+    answer: Value,
+    name: &str,
+    patience: Option<&Patience>,
+) -> anyhow::Result<()> {
+    let Some(patience) = patience else {
+        return printer.print(&answer, |printer, answer| summary(printer, answer, name));
+    };
     if printer.format == Format::Table {
         let message = clean(answer["message"].as_str().unwrap_or_default());
-        output::say!("{}: {message}", clean(&name));
+        output::say!("{}: {message}", clean(name));
     }
-    let value = wait::until(&client, &name, Goal::Active, &arguments.patience, Progress::new(printer)).await?;
+    let value = wait::until(client, name, Goal::Active, patience, Progress::new(printer)).await?;
     printer.print(&value, |printer, value| {
-        let (application, name): (views::Application, _) = (views::read(value)?, clean(&name));
+        let (application, name): (views::Application, _) = (views::read(value)?, clean(name));
         let Some(first) = application.items.first() else {
             return Ok(format!("{name}: generation {} is accepted; it has no resources\n", application.generation));
         };

@@ -121,7 +121,7 @@ pub(crate) fn brief_table(printer: Printer, resources: &[Resource]) -> String {
 /// Why a resource failed, and the command that tries again.
 pub(crate) fn failure_and_remedy(resource: &Resource) -> String {
     let message = resource.error_message.clone().or(resource.error_code.clone()).unwrap_or_default();
-    let remedy = match &resource.last_run_id {
+    let remedy = match &resource.failed_run_id {
         Some(run) => format!("slipway logs {}    slipway workflow retry {}", clean(run), clean(run)),
         None => format!("slipway resource retry {}", clean(&resource.id)),
     };
@@ -172,6 +172,21 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     }
     if let Some(message) = &it.error_message {
         line("error", &clean(message));
+    }
+    if it.reconciling {
+        line("change", "what is asked for has changed, or an output it names; it is still to be compared or changed");
+    }
+    if it.uncertain_since.is_some() {
+        line("attention", "an update that did not complete may have changed it; the next update tries again");
+    }
+    if it.protected {
+        line("protected", "from deletion");
+    }
+    if !it.tags.is_empty() {
+        line("tags", &clean(&it.tags.join(", ")));
+    }
+    if let Some(workflow) = &it.workflow_override {
+        line("workflow", &clean(workflow));
     }
     if it.state_uncertain_since.is_some() {
         line("attention", "the state kept for it may be older than what is real; a person must decide");

@@ -49,6 +49,10 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
         clean(&application.submitted_by),
         output::age(application.updated_at.or(application.created_at)),
     );
+    let kept = keeping(&application);
+    if !kept.is_empty() {
+        text.push_str(&format!("{kept}\n\n"));
+    }
     if application.items.is_empty() {
         text.push_str("no resources\n");
         return Ok(text);
@@ -58,4 +62,28 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
         text.push_str(&format!("\n{}", resource::failure_and_remedy(failed)));
     }
     Ok(text)
+}
+
+/// Protection and time left, in a line.
+fn keeping(application: &Application) -> String {
+    let mut parts = Vec::new();
+    if application.protected {
+        parts.push("protected from deletion".to_owned());
+    }
+    let guarded: Vec<String> = application.items.iter().filter(|it| it.protected).map(|it| clean(&it.name)).collect();
+    if !guarded.is_empty() {
+        parts.push(format!("protected from deletion: {}", guarded.join(", ")));
+    }
+    if let Some(at) = application.expires_at.filter(|_| application.delete_requested_at.is_none()) {
+        let left = (at - chrono::Utc::now()).num_seconds();
+        parts.push(match (left > 0, application.expiry_blocked_at) {
+            (true, _) => format!("is deleted in {} (`slipway app extend` gives it more time)", output::seconds(left as f64)),
+            (false, Some(_)) => "its time is over; its protection keeps it".to_owned(),
+            (false, None) => "its time is over".to_owned(),
+        });
+    }
+    if let Some(number) = application.restores {
+        parts.push(format!("has the content of generation {number}"));
+    }
+    parts.join("; ")
 }

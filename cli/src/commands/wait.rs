@@ -51,10 +51,15 @@ impl Look {
     /// Whether nothing more will happen by itself.
     fn is_settled(&self) -> bool {
         match self.resource.state.as_str() {
-            "active" | "failed" | "degraded" | "terminated" => true,
+            "active" | "failed" | "degraded" | "terminated" if !self.is_moving() => true,
             // It goes on when somebody mends what it needs.
             _ => self.resource.waiting_reason.as_deref() == Some("DependencyFailed"),
         }
+    }
+
+    /// Whether it is to be compared with what is asked for, or changed, or removed, whatever its state.
+    fn is_moving(&self) -> bool {
+        self.resource.reconciling || self.resource.absent && self.resource.state == "active"
     }
 }
 
@@ -106,7 +111,7 @@ pub(crate) async fn until(
     };
     let (value, looks) = outcome?;
     let bad: Vec<&Look> =
-        looks.iter().filter(|look| !matches!(look.resource.state.as_str(), "active" | "terminated")).collect();
+        looks.iter().filter(|look| look.is_moving() || !matches!(look.resource.state.as_str(), "active" | "terminated")).collect();
     if bad.is_empty() {
         return Ok(value);
     }
@@ -176,7 +181,7 @@ async fn explain(client: &Client, look: &Look) {
     }
     let message = resource.error_message.as_deref().or(resource.error_code.as_deref()).unwrap_or("no reason is known");
     output::complain!("error: {name} failed: {}", clean(message));
-    let Some(id) = &resource.last_run_id else {
+    let Some(id) = &resource.failed_run_id else {
         output::complain!("  try again: slipway resource retry {}", clean(&resource.id));
         return;
     };
