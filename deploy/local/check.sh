@@ -22,7 +22,7 @@ else
 fi
 stage "shell scripts"
 if command -v shellcheck > /dev/null; then
-  git ls-files -z '*.sh' .ci/run providers/core/images/terraform/terraform-step | xargs -0 shellcheck --external-sources
+  git ls-files -z '*.sh' .ci/run 'providers/*-step' | xargs -0 shellcheck --external-sources
 else
   echo "NOT RUN: shellcheck is not installed"
 fi

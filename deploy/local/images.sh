@@ -62,13 +62,14 @@ rules_digest() {
     sha256sum Cargo.lock rust-toolchain.toml
   } | sha256sum
 }
+# shellcheck disable=SC2317 # called by its name
 make_slipway_rules() {
-  compile() {
+  (
     cd "$root"
-    cargo rustc --locked --quiet --package rules --bin slipway-rules -- -C target-feature=+crt-static -C strip=symbols
+    patiently "$state/slipway-rules.log" "compiling slipway-rules" \
+      cargo rustc --locked --quiet --package rules --bin slipway-rules -- -C target-feature=+crt-static -C strip=symbols
     install -D "${CARGO_TARGET_DIR:-target}/debug/slipway-rules" "$1"
-  }
-  patiently "$state/slipway-rules.log" "compiling slipway-rules" compile "$1"
+  )
 }
 
 rm -f "$state/images-built"
@@ -97,7 +98,8 @@ finish() {
 # A binary on the PATH saves the download, and works where there is none; a release that is asked for wins.
 terraform=''
 [[ -n ${TERRAFORM_RELEASE_URL:-} ]] || terraform=$(command -v terraform || command -v tofu || true)
-kubectl=${KUBECTL-$(command -v kubectl || true)}
+# The distribution's kubectl, unless another is named.
+kubectl=${KUBECTL:-}
 # What this machine trusts, for a PyPI behind a proxy that has its own certificate.
 trusted=/etc/ssl/certs/ca-certificates.crt
 [[ -s $trusted ]] || trusted=''

@@ -30,13 +30,16 @@ fn playbook(name: &str, after: &[&str], operation: &str) -> shared::domain::plan
 async fn a_check_changes_nothing_and_tells_what_a_run_then_does() {
     let scene = Scene::new().await;
     let lay = format!("mkdir -p plays; cat > plays/site.yaml <<'END'\n{}\nEND", PLAYBOOK.replace("{{", "{{ \"{{\" }}"));
+    let mut again = playbook("again", &["there"], "check");
+    let here = json!({"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"});
+    again.config.insert("inventory".into(), json!({"all": {"hosts": {"here": here}}}));
     let steps = vec![
         shell("lay", &[], &lay),
         playbook("check", &["lay"], "check"),
         shell("nothing", &["check"], "[ ! -e greeting.txt ] && echo absent"),
         playbook("run", &["nothing"], "run"),
         shell("there", &["run"], "cat greeting.txt"),
-        playbook("again", &["there"], "check"),
+        again,
     ];
     let run = scene.completes(steps).await;
     let printed = scene.stage.printed(run).await;
@@ -50,6 +53,7 @@ async fn a_check_changes_nothing_and_tells_what_a_run_then_does() {
     assert_eq!(ran["hosts"]["localhost"]["changed"], 1);
     let again = scene.outputs(run, "again").await;
     assert_eq!((&again["changed"], &again["drift"]), (&json!(false), &json!([])));
+    assert!(again["hosts"]["here"].is_object(), "{again}");
 }
 
 #[tokio::test]

@@ -15,11 +15,12 @@ async fn a_request_goes_out_as_written_and_its_answer_comes_back() {
     let port = server::serve(Some(tls), move |request: Request<Bytes>| {
         let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let line = format!(
-            "{} {} {:?} {:?} {}",
+            "{} {} {:?} {:?} {:?} {}",
             request.method(),
             request.uri(),
             header("authorization"),
             header("content-type"),
+            header("idempotency-key").map(|key| key.ends_with(":post")),
             String::from_utf8_lossy(request.body())
         );
         noted.lock().unwrap().push(line);
@@ -38,7 +39,7 @@ async fn a_request_goes_out_as_written_and_its_answer_comes_back() {
         reaching(step(name, &[], "http", config), &["api"], &["token", "ca"])
     };
     let post = json!({
-        "method": "POST", "body": {"name": "a \"b\""}, "secretHeaders": {"Authorization": {"secret": "token", "prefix": "Bearer "}},
+        "method": "POST", "idempotencyHeader": "Idempotency-Key", "body": {"name": "a \"b\""}, "secretHeaders": {"Authorization": {"secret": "token", "prefix": "Bearer "}},
     });
     let run = scene
         .completes(vec![
@@ -58,7 +59,7 @@ async fn a_request_goes_out_as_written_and_its_answer_comes_back() {
     );
     assert_eq!(scene.outputs(run, "missing").await["status"], 404);
     let seen = seen.lock().unwrap().clone();
-    let wanted = r#"POST /things?x=1 Some("Bearer t0ken-55") Some("application/json") {"name":"a \"b\""}"#;
+    let wanted = r#"POST /things?x=1 Some("Bearer t0ken-55") Some("application/json") Some(true) {"name":"a \"b\""}"#;
     assert!(seen.iter().any(|line| line == wanted), "{seen:#?}");
     assert!(!scene.told(run).await.contains("t0ken-55"));
 

@@ -74,8 +74,13 @@ async fn a_plan_finds_no_change_and_then_a_drift_and_never_writes_the_state() {
 async fn a_destroy_empties_the_state_and_an_error_is_told_in_one_line() {
     let scene = Scene::with(&[], &[("account", "pass-7d1e")]).await;
     let of = scene.stage.resource().await;
-    let steps = vec![terraform("apply", &[], "apply", 1), terraform("destroy", &["apply"], "destroy", 1)];
-    scene.completes_for(steps, Some(of)).await;
+    let mut looked = terraform("looked", &["apply"], "plan", 1);
+    looked.config.insert("destroy".into(), json!(true));
+    let mut apply = terraform("apply", &[], "apply", 1);
+    apply.config.insert("outputs".into(), json!(["size"]));
+    let run = scene.completes_for(vec![apply, looked, terraform("destroy", &["looked"], "destroy", 1)], Some(of)).await;
+    assert_eq!(scene.outputs(run, "apply").await, json!({"size": 1}));
+    assert_eq!(scene.outputs(run, "looked").await["drift"][0]["actions"], json!(["delete"]));
     let kept = state::current(scene.stage.store.pool(), of.1).await.unwrap().unwrap();
     let content: Value = serde_json::from_slice(&kept.content).unwrap();
     assert_eq!(content["resources"], json!([]));
