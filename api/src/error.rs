@@ -161,6 +161,7 @@ fn title(code: &str) -> Option<&'static str> {
         "shared-conflict" => "A shared resource is asked for differently elsewhere",
         "being-deleted" => "It is being deleted",
         "other-team" => "It belongs to another team",
+        "no-workflow" => "No workflow does that",
         "invalid-plan" => "The run could not be planned",
         "run-over" => "The run is over",
         "already-decided" => "It was decided before",

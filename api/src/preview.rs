@@ -2,19 +2,41 @@
 
 use std::time::Duration;
 
-use axum::{Json, http::StatusCode, response::IntoResponse as _, response::Response};
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::{OriginalUri, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     domain::{
-        ids::RunId,
-        run::{Operation, RunStatus},
+        ids::{ResourceId, RunId},
+        run::{Operation, RunKind, RunStatus},
     },
-    store::run_list,
+    formats::{
+        registry::{PlanError, Registry, Wanted},
+        workflow::{Unknown, check_inputs},
+    },
+    store::{
+        plan, resource, resource_list,
+        run::{self, NewRun},
+        run_list,
+    },
 };
 use utoipa::ToSchema;
 
-use crate::{error::Problem, state::AppState};
+use crate::{
+    error::{InputError, Problem, ProblemDetails},
+    execute::{create, json_body},
+    extract::{Body, Caller, Path},
+    idempotency::Attempt,
+    providers,
+    state::AppState,
+};
 
 /// How long a request waits for its plan. What takes longer is looked at later, under the run's address.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -80,4 +102,84 @@ pub(crate) async fn answer(app: &AppState, id: RunId, accepted: Response) -> Res
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-plan", detail).with("run_id", id.to_string()))
         }
     }
+}
+
+/// What would be done to a resource.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanRequest {
+    /// `create`, `read`, `update` or `delete`.
+    #[schema(value_type = String, example = "update")]
+    operation: Operation,
+}
+
+/// Shows what an operation on a resource would run, with the params of the latest generation; runs nothing. Placeholders for
+/// other resources' outputs stay as they are written.
+#[utoipa::path(post, path = "/api/resources/{id}/plan", tag = "resources",
+    params(("id" = Uuid, Path)), request_body = PlanRequest,
+    responses((status = 200, body = PreviewAnswer),
+              (status = 202, description = "The plan is not there yet", body = crate::workflows::RunAccepted, headers(("Location", description = "The preview"))),
+              (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails),
+              (status = 422, body = ProblemDetails)))]
+pub(crate) async fn of_resource(
+    State(app): State<AppState>,
+    Caller(caller): Caller,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<ResourceId>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
+    let PlanRequest { operation } = json_body(&body)?;
+    if operation == Operation::Execute {
+        return Err(Problem::bad_request(
+            "operation: 'execute' is for golden paths; one of: create, read, update, delete",
+        ));
+    }
+    let mut tx = app.store.begin().await?;
+    if let Some(response) = attempt.replay(&mut tx).await? {
+        return Ok(response);
+    }
+    let row = resource_list::find(&mut *tx, id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
+    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let wanted = Wanted {
+        resource_type: &row.kind,
+        operation,
+        tags: &row.tags,
+        workflow: row.workflow_override.as_deref(),
+        pins: &BTreeMap::new(),
+        made_by: row.provider.as_deref().zip(row.provider_version.as_deref()),
+    };
+    let (planned, _) =
+        registry.plan_for(&wanted).map_err(|error: PlanError| Problem::conflict("no-workflow", error.to_string()))?;
+    let inputs = resource::inputs(&row.params, &row.application, &row.name, &row.kind);
+    let inputs = check_inputs(&planned.parameters, &inputs, Unknown::Keep).map_err(|mistakes| {
+        let detail = mistakes.iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>().join("; ");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-inputs", detail)
+            .with_errors(mistakes.into_iter().map(InputError::from).collect())
+    })?;
+    let new = NewRun {
+        id: RunId::new(),
+        kind: RunKind::Preview,
+        operation,
+        // A preview holds no resource and no application up.
+        resource_id: None,
+        application_id: None,
+        team: "default".into(),
+        provider: planned.provider,
+        provider_version: planned.provider_version,
+        provider_commit: planned.provider_commit,
+        workflow: planned.workflow,
+        plan_digest: plan::store(&mut tx, &planned.plan).await?,
+        steps: run::steps_of(&planned.plan),
+        inputs: Some(inputs),
+        reason: None,
+        requested_by: caller.name,
+        queue: "default".into(),
+        priority: 0,
+    };
+    let preview = new.id;
+    let accepted = create(&mut tx, &attempt, new).await?;
+    crate::commit(tx).await?;
+    answer(&app, preview, accepted).await
 }

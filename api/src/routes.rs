@@ -15,7 +15,7 @@ use utoipa_axum::{
 };
 
 use crate::{
-    approvals, auth, error::Problem, execute, golden_paths, graph, health, logs, openapi, providers, query_names, queues, request, resources, retries, specs,
+    approvals, auth, error::Problem, execute, golden_paths, graph, health, logs, openapi, preview, providers, query_names, queues, request, resources, retries, specs,
     state::AppState, terraform_state, workers, workflows,
 };
 
@@ -49,6 +49,7 @@ pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
         .routes(routes!(graph::of_application))
         .routes(routes!(graph::of_run))
         .routes(routes!(graph::of_resource))
+        .routes(routes!(preview::of_resource))
         .routes(routes!(resources::list))
         .routes(routes!(resources::get))
         .routes(routes!(resources::retry))

@@ -1,13 +1,14 @@
 //! `slipway resource`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Globals,
     list::{Many, query},
+    plan,
 };
 use crate::{
-    client::{Client, segment},
+    client::{Body, Client, segment},
     output::{self, Printer, age, clean, inline, or_dash, short},
     views::{self, Resource},
 };
@@ -50,6 +51,16 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Shows what an operation on a resource would run; runs nothing
+    #[command(after_help = "Example:\n  slipway resource plan shop/db --operation delete")]
+    Plan {
+        /// Its id, or its application's name and its own
+        #[arg(value_name = "ID|APP/NAME")]
+        resource: String,
+        /// create, read, update or delete
+        #[arg(long, value_name = "OPERATION", default_value = "update")]
+        operation: String,
+    },
     /// Has a failed resource resolved once more: after a provider for its type was added, say
     #[command(after_help = "To go on with the run that failed: slipway workflow retry RUN")]
     Retry {
@@ -75,6 +86,13 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
             let filters = query([("reveal", reveal.then(|| "true".to_owned()))]);
             let look = || async { printer.render(&client.get(&path, &filters).await?, detail) };
             printer.watch(watch, look).await
+        }
+        Command::Plan { resource, operation } => {
+            let (client, printer) = (globals.client()?, globals.printer());
+            let path = format!("/api/resources/{}/plan", segment(&id_of(&client, &resource).await?));
+            let body = Body::Json(json!({ "operation": operation }));
+            let (_, answer) = client.post(&path, &[], Some(body)).await?;
+            plan::show(&client, printer, &answer).await
         }
         Command::Retry { resource } => {
             let (client, printer) = (globals.client()?, globals.printer());
