@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    providers,
+    sources,
     tasks::{Pass, Scheduler, Task},
 };
 
@@ -20,22 +20,13 @@ const PASS_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) async fn drive(scheduler: &Scheduler, shutdown: &CancellationToken) {
     tokio::select! {
         () = shutdown.cancelled() => return,
-        () = publish(scheduler) => {}
+        () = sources::begin(scheduler) => {}
     }
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = woken(scheduler) => {}
         () = timed(scheduler) => {}
-    }
-}
-
-/// Writes the providers to Postgres, however long it takes to be there.
-async fn publish(scheduler: &Scheduler) {
-    let mut wait = Duration::from_millis(200);
-    while let Err(error) = providers::publish(&scheduler.store, &scheduler.registry).await {
-        tracing::warn!(error = format!("{error:#}"), "could not publish the providers; trying again in {wait:?}");
-        sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(10));
+        () = sources::run(scheduler) => {}
     }
 }
 
@@ -66,7 +57,8 @@ async fn woken(scheduler: &Scheduler) {
         match &mut listener {
             None => sleep(period).await,
             Some(connected) => match timeout(period, connected.woken()).await {
-                Ok(Ok(())) | Err(_) => {}
+                Ok(Ok(())) => scheduler.providers.wake(),
+                Err(_) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "lost the connection that listens to Postgres");
                     listener = None;

@@ -3,12 +3,13 @@
 //! A list of small tasks, each taking nothing but the database, each safe to run twice and beside another scheduler's.
 
 mod driver;
-mod providers;
+pub mod sources;
 mod tasks;
 
 use anyhow::Context as _;
 use shared::{
     config::Config,
+    formats::registry::Registry,
     queue::{QueueError, Tickets},
     store::Store,
 };
@@ -20,7 +21,11 @@ use tokio_util::sync::CancellationToken;
 /// When the configuration, the providers or the Redis server's settings are not fit to run with.
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let store = Store::connect(&config.database, "slipway-scheduler").context("reading database.url")?;
-    let registry = providers::load(&config)?;
+    let problems =
+        |list: Vec<String>| anyhow::anyhow!("{} problem(s) in the providers:\n  {}", list.len(), list.join("\n  "));
+    let registry = Registry::load(&config.scheduler.providers, &sources::settings(&config))
+        .map_err(|found| problems(found.iter().map(ToString::to_string).collect()))?;
+    sources::listed(&config.git).map_err(problems)?;
     let tickets = Tickets::connect(&config.redis).context("reading redis.url")?;
     match tickets.check_server().await {
         // A Redis that is away comes back: runs wait in Postgres meanwhile.

@@ -19,13 +19,15 @@ use shared::{
     store::{Store, rescue::DueTicket},
 };
 
+use crate::sources::Providers;
+
 /// Rows one pass of a task takes at most, so that no transaction grows without bound; a full pass is followed by another.
 const BATCH: i64 = 500;
 
 /// What every task works with.
 pub(crate) struct Scheduler {
     pub(crate) store: Store,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) providers: Providers,
     pub(crate) config: Config,
     tickets: Tickets,
 }
@@ -99,8 +101,13 @@ impl Task {
 }
 
 impl Scheduler {
-    pub(crate) fn new(store: Store, tickets: Tickets, registry: Arc<Registry>, config: Config) -> Self {
-        Self { store, registry, config, tickets }
+    pub(crate) fn new(store: Store, tickets: Tickets, registry: Registry, config: Config) -> Self {
+        Self { store, providers: Providers::new(registry), config, tickets }
+    }
+
+    /// The set of providers to plan with; a pass that asks once plans all its runs with one set.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        self.providers.current()
     }
 
     /// One pass of one task.

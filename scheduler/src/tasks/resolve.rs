@@ -31,8 +31,9 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     }
     let (mut runs, mut attachments) = (Vec::new(), Vec::new());
     let mut digests = HashMap::new();
+    let registry = scheduler.registry();
     for resource in &unresolved {
-        match decide(&scheduler.registry, resource) {
+        match decide(&registry, resource) {
             Decision::Run { operation, planned, inputs } => {
                 let key = (planned.provider.clone(), planned.provider_version.clone(), planned.workflow.clone());
                 let digest = match digests.get(&key) {

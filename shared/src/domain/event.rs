@@ -48,6 +48,12 @@ pub const APPROVAL_REQUESTED: &str = "approval.requested";
 pub const APPROVAL_DECIDED: &str = "approval.decided";
 /// A new version of the state that a step keeps was stored.
 pub const STATE_STORED: &str = "state.stored";
+/// A set of providers was taken; its data says from which source, which commit and what it brought.
+pub const PROVIDER_LOADED: &str = "provider.loaded";
+/// A set of providers was not taken, and the one before serves on; its data lists the problems.
+pub const PROVIDER_REJECTED: &str = "provider.rejected";
+/// A resource is worked on by another version of its provider than the one that made it; its data says which.
+pub const RESOURCE_PROVIDER_MOVED: &str = "resource.provider_moved";
 /// Outputs marked sensitive were shown to someone.
 pub const OUTPUTS_REVEALED: &str = "resource.outputs_revealed";
 

@@ -57,6 +57,36 @@ pub struct Stored {
     pub loaded_at: Option<DateTime<Utc>>,
 }
 
+impl Stored {
+    /// A source that is not stored yet.
+    #[must_use]
+    pub fn of(source: &Source, origin: &str) -> Self {
+        Self {
+            name: source.name.clone(),
+            url: source.url.clone(),
+            reference: source.reference.clone(),
+            path: source.path.clone(),
+            interval_s: source.interval_s.and_then(|interval| i32::try_from(interval).ok()).unwrap_or(0),
+            credential: source.secret.clone(),
+            webhook_secret: source.webhook_secret.clone(),
+            origin: origin.to_owned(),
+            created_by: origin.to_owned(),
+            created_at: Utc::now(),
+            remove_requested_at: None,
+            status: "pending".to_owned(),
+            seen_commit: None,
+            problems: Value::Array(Vec::new()),
+            warnings: Value::Array(Vec::new()),
+            looked_at: None,
+            next_look_at: Utc::now(),
+            commit: None,
+            tree_digest: None,
+            providers: Vec::new(),
+            loaded_at: None,
+        }
+    }
+}
+
 /// How a look at a source ended.
 #[derive(Clone, Debug)]
 pub enum Looked {
