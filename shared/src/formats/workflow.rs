@@ -10,6 +10,8 @@
 
 mod checks;
 mod dialect;
+#[cfg(test)]
+mod dialect_tests;
 mod names;
 mod order;
 mod step;
