@@ -129,7 +129,7 @@ impl Objects {
                 && name.is_none_or(|name| key.name == name)
         };
         let labelled = |object: &Value| {
-            labels.iter().all(|(label, value)| object["metadata"]["labels"][label] == Value::from(value.as_str()))
+            labels.iter().all(|(label, value)| object["metadata"]["labels"][label].as_str() == Some(value.as_str()))
         };
         self.stored
             .iter()
