@@ -9,7 +9,9 @@ use crate::domain::ids::{Fence, RunId};
 
 /// Promotes, in every queue, as many ready runs as its live workers have free slots (one, when it has no worker, so that
 /// a scaler sees the work), at most `limit` a queue: by priority, then by fair share between teams, then oldest first.
-/// Notes why the others wait. One round trip; decided under a lock a queue, which another scheduler's pass skips.
+/// Before that, gives the turn of each concurrency group that nobody has to the oldest of its runs.
+/// Notes why the others wait. One round trip; decided under a lock a queue (and one for all groups), which another
+/// scheduler's pass skips.
 ///
 /// Send the tickets once this has committed.
 ///
