@@ -11,6 +11,8 @@ PASSWORD=$(psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP
 \getenv owner APP_NAME
 \getenv idempotency_key SLIPWAY_IDEMPOTENCY_KEY
 \getenv connection_limit CONNECTION_LIMIT
+\getenv password_version PASSWORD_VERSION
+\set fresh true
 SET client_min_messages = warning;
 -- The server's log is no place for a password.
 SET log_statement = 'none';
@@ -25,6 +27,8 @@ SELECT :'password';
 SQL
 )
 DATABASE=$NAME
+# shellcheck source=providers/postgres/scripts/extensions.sh
+source "$here/extensions.sh"
 # shellcheck source=providers/postgres/scripts/connection.sh
 source "$here/connection.sh"
 echo "database $NAME is ready"

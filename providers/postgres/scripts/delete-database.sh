@@ -14,5 +14,6 @@ SELECT format('ALTER ROLE %I NOLOGIN', :'name') WHERE EXISTS (SELECT FROM pg_rol
 DROP DATABASE IF EXISTS :"name" WITH (FORCE);
 SELECT format('DROP OWNED BY %I', :'name') WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
 DROP ROLE IF EXISTS :"name";
+SELECT format('DELETE FROM slipway.login WHERE name = %L', :'name') WHERE to_regclass('slipway.login') IS NOT NULL \gexec
 SQL
 echo "database $NAME is gone"

@@ -26,5 +26,6 @@ psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 <<'SQL'
 \getenv name NAME
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS :"name";
+SELECT format('DELETE FROM slipway.login WHERE name = %L', :'name') WHERE to_regclass('slipway.login') IS NOT NULL \gexec
 SQL
 echo "login $NAME is gone"
