@@ -6,7 +6,8 @@
 pub mod canonical;
 pub mod condition;
 mod cursor;
-pub(crate) mod duration;
+pub mod detect;
+pub mod duration;
 mod folder;
 pub mod golden_path;
 mod graph;

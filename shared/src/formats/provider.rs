@@ -12,6 +12,7 @@ pub use capabilities::{Capability, Choice, Choices};
 use super::{
     cursor::{Cursor, Document, Fields},
     problem::{Problem, Warning, code, short},
+    workflow::Dialect,
 };
 use crate::domain::run::Operation;
 
@@ -75,6 +76,9 @@ pub struct WorkflowEntry {
     /// What a choice among several goes by.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// What its file is written in; known when that was read.
+    #[serde(skip)]
+    pub dialect: Dialect,
     /// The resource type that an entry of the older lists creates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_type: Option<String>,
@@ -280,6 +284,7 @@ fn entry(at: &Cursor<'_>, category: Option<Category>) -> Option<WorkflowEntry> {
         description: fields.get("description").and_then(|at| at.string()).map(str::to_owned),
         group: free.map(str::to_owned),
         estimated_duration: None,
+        dialect: Dialect::default(),
         tags: fields.get("tags").map(|at| at.strings()).unwrap_or_default(),
         resource_type: fields.get("type").and_then(|at| at.string()).map(str::to_owned),
         version: fields.get("version").and_then(|at| version(&at)).map(|version| version.to_string()),

@@ -12,6 +12,23 @@ use super::{
 };
 use crate::domain::plan::{KeptState, NetworkMode, Privileges, Runs, StepType, StepTypeFile, Workspace};
 
+/// Step types that every installation has: those that the provider `core` brings.
+pub const BUILT_IN: [&str; 13] = [
+    "ansible",
+    "approval",
+    "container",
+    "git",
+    "http",
+    "kubernetes",
+    "policy",
+    "resource-provisioning",
+    "shell",
+    "terraform",
+    "validation",
+    "wait",
+    "workflow",
+];
+
 /// A step type, and what its manifest says for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
@@ -309,6 +326,16 @@ grace: 5m
 privileges: {network: egress, writableRoot: true, memory: 1.5Gi, cpu: 500m}
 state: {path: .slipway/state/sketch.json}
 "#;
+
+    #[test]
+    fn the_step_types_of_every_installation_are_those_of_the_core_provider() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../providers/core/step-types");
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap().replace(".yaml", "")).collect();
+        names.sort();
+        assert_eq!(names, BUILT_IN);
+    }
 
     #[test]
     fn a_manifest_becomes_a_step_type() {

@@ -14,6 +14,7 @@ mod dialect;
 mod dialect_tests;
 mod names;
 mod order;
+mod outline;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use dialect::{Dialect, is_workflow};
+pub use outline::{Outline, ParameterOutline, StepOutline};
 pub use step::Step;
 pub use write::{to_value, to_yaml};
 
@@ -89,6 +91,8 @@ pub struct Options<'a> {
     pub name: Option<&'a str>,
     /// Parameters that are declared elsewhere; they win over those of the file.
     pub parameters: &'a [Parameter],
+    /// Step types that there are; one of a step that is none of these but nearly so is a problem. None: not looked at.
+    pub step_types: Option<&'a [&'a str]>,
 }
 
 /// One workflow of a file.
@@ -108,6 +112,7 @@ struct Around<'a> {
     dialect: Dialect,
     names: &'a FileNames,
     parameters: &'a [Parameter],
+    step_types: &'a [&'a str],
 }
 
 /// Reads the first workflow of a file; problems name `file`.
@@ -123,6 +128,14 @@ pub fn parse(text: &str, file: Option<&str>) -> Result<(Workflow, Vec<Warning>),
 /// # Errors
 /// All that is wrong with it, with line and column.
 pub fn parse_one(text: &str, options: &Options<'_>) -> Result<(Workflow, Vec<Warning>), Vec<Problem>> {
+    parse_chosen(text, options)?.result
+}
+
+/// As [`parse_one`], and says which dialect it is written in.
+///
+/// # Errors
+/// The text is no YAML, or beyond the bounds.
+pub fn parse_chosen(text: &str, options: &Options<'_>) -> Result<Parsed, Vec<Problem>> {
     let mut documents = documents(text, options.file)?;
     let named = |(document, _): &(Value, Positions)| {
         options.name.is_some() && document.pointer("/metadata/name").and_then(Value::as_str) == options.name
@@ -131,7 +144,7 @@ pub fn parse_one(text: &str, options: &Options<'_>) -> Result<(Workflow, Vec<War
     let index =
         documents.iter().position(|one| workflow(one) && named(one)).or_else(|| documents.iter().position(workflow));
     let (document, positions) = documents.swap_remove(index.unwrap_or(0));
-    parse_document(document, positions, options).result
+    Ok(parse_document(document, positions, options))
 }
 
 /// Reads every workflow of a file, in its order. Documents that are something else are left out where there is a workflow.
@@ -243,7 +256,7 @@ fn read(root: &Cursor<'_>, dialect: Dialect, names: &FileNames, options: &Option
     };
     let entries = places.iter().flat_map(Cursor::entries);
     let variables: BTreeMap<String, Value> = entries.map(|(name, at)| (name.to_owned(), at.value.clone())).collect();
-    let around = Around { dialect, names, parameters: &parameters };
+    let around = Around { dialect, names, parameters: &parameters, step_types: options.step_types.unwrap_or_default() };
     let read = steps(&fields, &around)?;
     let resolved = order::resolve(&read);
     let outputs_at = either("outputs");

@@ -94,9 +94,11 @@ impl Found {
                 return;
             }
         };
-        let options = Options { file: Some(&shown), name: Some(&entry.name), parameters };
-        match workflow::parse_one(&text, &options) {
-            Ok((workflow, warnings)) => {
+        let options = Options { file: Some(&shown), name: Some(&entry.name), parameters, step_types: None };
+        let parsed = workflow::parse_chosen(&text, &options);
+        match parsed.and_then(|parsed| Ok((parsed.dialect, parsed.result?))) {
+            Ok((dialect, (workflow, warnings))) => {
+                let entry = WorkflowEntry { dialect, ..entry };
                 let file = entry.file.trim_start_matches("./");
                 self.warnings.extend(warnings.iter().map(|warning| format!("{file}:{warning}")));
                 self.workflows.push((entry, workflow));

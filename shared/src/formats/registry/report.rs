@@ -1,16 +1,22 @@
-//! `slipway provider validate DIR`: everything about one provider, without an instance.
+//! `slipway provider validate DIR`: everything about providers' folders, without an instance.
 
-use std::{collections::BTreeSet, fmt, path::Path};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
 use super::{
     super::{
         folder::Folder,
-        problem::Problem,
-        provider::{Capability, Category},
+        problem::{Problem, code},
+        provider::{Capability, Category, WorkflowEntry},
+        step_type::BUILT_IN,
+        workflow::{Options, Outline, Workflow, parse_one},
     },
-    conflicts,
+    Origin, conflicts,
     load::{self, Draft},
 };
 
@@ -21,8 +27,8 @@ pub struct Report {
     pub provider: Option<String>,
     /// Resource types with their operations, or the type they are another name of.
     pub resource_types: Vec<String>,
-    /// Workflows with their parameters and steps.
-    pub workflows: Vec<String>,
+    /// Its workflows.
+    pub workflows: Vec<WorkflowReport>,
     /// Step types it brings.
     pub step_types: Vec<String>,
     /// What an instance must have for all of it to run.
@@ -31,6 +37,23 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// What must be changed.
     pub problems: Vec<Problem>,
+}
+
+/// What was understood of one workflow of a provider.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct WorkflowReport {
+    /// As the manifest names it.
+    pub name: String,
+    /// In the provider's folder.
+    pub file: String,
+    /// What it is for.
+    pub category: Category,
+    /// What it does.
+    #[serde(flatten)]
+    pub outline: Outline,
+    /// Why it cannot run anywhere, if so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsupported: Vec<String>,
 }
 
 /// What a provider needs from the instance that it does not bring.
@@ -51,8 +74,8 @@ pub fn validate_dir(dir: &Path) -> Report {
     match load::draft(Folder::new(dir)) {
         Ok(draft) => {
             let drafts = [draft];
-            let mut report = describe(&drafts[0]);
-            report.problems = conflicts::find(&drafts);
+            let mut report = describe(&drafts[0], &known(&drafts));
+            report.problems.extend(conflicts::find(&drafts));
             if let Err(problem) = drafts[0].folder.bundle() {
                 report.problems.push(problem);
             }
@@ -60,6 +83,27 @@ pub fn validate_dir(dir: &Path) -> Report {
         }
         Err(problems) => Report { problems, ..Report::default() },
     }
+}
+
+/// Checks every provider in or right below `dirs`, each with the step types that the others bring. Problems of folders
+/// that could not be read at all are in a report without a provider.
+#[must_use]
+pub fn validate_dirs(dirs: &[PathBuf]) -> Vec<Report> {
+    let origins: Vec<Origin> = dirs.iter().map(|dir| Origin::from(dir.clone())).collect();
+    let (drafts, mut problems) = load::drafts(&origins);
+    problems.extend(conflicts::find(&drafts));
+    let known = known(&drafts);
+    let mut reports: Vec<Report> = drafts.iter().map(|draft| describe(draft, &known)).collect();
+    if !problems.is_empty() {
+        reports.push(Report { problems, ..Report::default() });
+    }
+    reports
+}
+
+/// Step types that are there, here or in every installation.
+fn known(drafts: &[Draft]) -> Vec<&str> {
+    let own = drafts.iter().flat_map(|draft| &draft.step_types).map(|(_, manifest)| manifest.step_type.name.as_str());
+    BUILT_IN.into_iter().chain(own).collect()
 }
 
 impl Report {
@@ -70,29 +114,21 @@ impl Report {
     }
 }
 
-fn describe(draft: &Draft) -> Report {
+fn describe(draft: &Draft, known: &[&str]) -> Report {
     let manifest = &draft.manifest;
     let own: BTreeSet<&str> = draft.step_types.iter().map(|(_, manifest)| manifest.step_type.name.as_str()).collect();
+    let workflows: Vec<WorkflowReport> =
+        draft.workflows.iter().map(|(entry, workflow)| WorkflowReport::of(entry, workflow)).collect();
     let mut needs = Needs::default();
-    for step in draft.workflows.iter().flat_map(|(_, workflow)| &workflow.steps) {
-        if !own.contains(step.kind.as_str()) {
-            needs.step_types.insert(step.kind.clone());
-        }
-        needs.secrets.extend(step.secrets.iter().cloned());
-        needs.egress.extend(step.egress.iter().cloned());
+    for outline in workflows.iter().map(|workflow| &workflow.outline) {
+        needs.step_types.extend(outline.step_types.iter().filter(|name| !own.contains(name.as_str())).cloned());
+        needs.secrets.extend(outline.secrets.iter().cloned());
+        needs.egress.extend(outline.egress.iter().cloned());
     }
-    let workflows = draft.workflows.iter().map(|(entry, workflow)| {
-        let category = match entry.category {
-            Category::Provisioner => "provisioner",
-            Category::GoldenPath => "golden path",
-        };
-        let (parameters, steps) = (workflow.parameters.len(), workflow.steps.len());
-        format!("{} ({category}, {}, {})", entry.name, counted(parameters, "parameter"), counted(steps, "step"))
-    });
     Report {
         provider: Some(format!("{}@{}", manifest.name, manifest.version)),
         resource_types: manifest.capabilities.iter().map(|(name, capability)| served(name, capability)).collect(),
-        workflows: workflows.collect(),
+        workflows,
         step_types: draft
             .step_types
             .iter()
@@ -100,7 +136,40 @@ fn describe(draft: &Draft) -> Report {
             .collect(),
         needs,
         warnings: draft.warnings.clone(),
-        problems: Vec::new(),
+        problems: draft
+            .workflows
+            .iter()
+            .flat_map(|(entry, workflow)| mistyped(draft, entry, workflow, known))
+            .collect(),
+    }
+}
+
+/// Steps whose type is a known one mistyped: any other that is not known may be another provider's.
+fn mistyped(draft: &Draft, entry: &WorkflowEntry, workflow: &Workflow, known: &[&str]) -> Vec<Problem> {
+    if workflow.steps.iter().all(|step| known.contains(&step.kind.as_str())) {
+        return Vec::new();
+    }
+    let Ok(text) = draft.folder.read(&entry.file) else { return Vec::new() };
+    let shown = draft.folder.shown(&entry.file);
+    let options = Options {
+        file: Some(&shown),
+        name: Some(&entry.name),
+        parameters: &workflow.parameters,
+        step_types: Some(known),
+    };
+    let problems = parse_one(&text, &options).err().unwrap_or_default();
+    problems.into_iter().filter(|problem| problem.code == code::UNKNOWN_NAME).collect()
+}
+
+impl WorkflowReport {
+    fn of(entry: &WorkflowEntry, workflow: &Workflow) -> Self {
+        Self {
+            name: entry.name.clone(),
+            file: entry.file.clone(),
+            category: entry.category,
+            outline: Outline::of(entry.dialect, workflow),
+            unsupported: workflow.unsupported.clone(),
+        }
     }
 }
 
@@ -114,8 +183,18 @@ fn served(name: &str, capability: &Capability) -> String {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+impl fmt::Display for WorkflowReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let category = match self.category {
+            Category::Provisioner => "provisioner",
+            Category::GoldenPath => "golden path",
+        };
+        writeln!(f, "{} ({category}, {})", self.name, self.outline.dialect)?;
+        for reason in &self.unsupported {
+            writeln!(f, "  cannot run: {reason}")?;
+        }
+        write!(f, "{}", self.outline)
+    }
 }
 
 impl fmt::Display for Report {
@@ -126,24 +205,29 @@ impl fmt::Display for Report {
         let set = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
         let parts = [
             ("serves", self.resource_types.clone()),
-            ("workflows", self.workflows.clone()),
             ("step types", self.step_types.clone()),
             ("needs step types", set(&self.needs.step_types)),
             ("needs secrets", set(&self.needs.secrets)),
             ("needs addresses", set(&self.needs.egress)),
         ];
-        for (title, lines) in parts.into_iter().filter(|(_, lines)| !lines.is_empty()) {
-            writeln!(f, "  {title}: {}", lines.join(", "))?;
+        for (what, names) in parts.into_iter().filter(|(_, names)| !names.is_empty()) {
+            writeln!(f, "  {what}: {}", names.join(", "))?;
+        }
+        for workflow in &self.workflows {
+            for line in workflow.to_string().lines() {
+                writeln!(f, "  {line}")?;
+            }
         }
         for warning in &self.warnings {
-            writeln!(f, "warning: {warning}")?;
+            writeln!(f, "  warning: {warning}")?;
         }
         for problem in &self.problems {
             writeln!(f, "error: {problem}")?;
         }
         match self.problems.len() {
             0 => write!(f, "valid"),
-            count => write!(f, "{}", counted(count, "problem")),
+            1 => write!(f, "1 problem"),
+            count => write!(f, "{count} problems"),
         }
     }
 }

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use super::{
     super::{
         condition::{self, Named},
-        cursor::{Cursor, Fields},
+        cursor::{Cursor, Fields, mistyped},
         duration,
-        problem::code,
+        problem::{code, did_you_mean, nearest, short},
     },
     Around,
     names::StepNames,
@@ -127,6 +127,9 @@ pub(super) fn read(at: &Cursor<'_>, around: &Around<'_>, finally: bool) -> Optio
         (None, Some(_)) => Some("approval"),
         _ => fields.need("type").and_then(|at| at.text()),
     };
+    if let (Some(kind), Some(at)) = (kind, fields.get("type")) {
+        step_type(&at, kind, around.step_types);
+    }
     let list = |key: &str| fields.get(key).map(|at| at.strings()).unwrap_or_default();
     let flag = |keys: [&str; 2]| keys.into_iter().find_map(|key| fields.get(key)).and_then(|at| at.boolean());
     let finally = finally || flag(["finally", "finally"]).unwrap_or(false);
@@ -184,6 +187,13 @@ pub(super) fn read(at: &Cursor<'_>, around: &Around<'_>, finally: bool) -> Optio
         _ => at.strings(),
     });
     Some(Read { step, parallel: parallel || group.is_some(), group, depends_on, conditions })
+}
+
+fn step_type(at: &Cursor<'_>, kind: &str, known: &[&str]) {
+    if !known.contains(&kind) && mistyped(kind, known) {
+        let hint = did_you_mean(&nearest(kind, known.iter().copied()));
+        at.report(code::UNKNOWN_NAME, format!("there is no step type '{}'{hint}", short(kind)));
+    }
 }
 
 /// A number that an older file writes for "not given".
