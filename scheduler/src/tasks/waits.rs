@@ -1,7 +1,5 @@
 //! Waits: what steps wait for comes about, or is asked for: times, answers that nobody gave, other runs, resources.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 use shared::{
     domain::{
@@ -11,7 +9,7 @@ use shared::{
     },
     formats::{
         problem::{Problem, did_you_mean, nearest},
-        registry::ProviderRecord,
+        registry::{ProviderRecord, Registry},
         score::Mode,
         workflow::{self, Unknown},
     },
@@ -63,9 +61,9 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
 async fn start_children(scheduler: &Scheduler) -> anyhow::Result<usize> {
     let mut tx = scheduler.store.begin().await?;
     let steps = waiting::to_start(&mut tx, BATCH).await?;
-    let mut records = Records::default();
+    let registry = scheduler.registry();
     for step in &steps {
-        match child(&mut tx, step, &mut records).await? {
+        match child(&mut tx, step, &registry).await? {
             Ok(new) => waiting::begin_child(&mut tx, step, new).await?,
             Err((code, message)) => waiting::fail_start(&mut tx, step, code, &message).await?,
         }
@@ -74,32 +72,8 @@ async fn start_children(scheduler: &Scheduler) -> anyhow::Result<usize> {
     Ok(steps.len())
 }
 
-/// Providers by name and, when it matters, version, read once a pass.
-#[derive(Default)]
-struct Records(HashMap<(String, Option<String>), Option<ProviderRecord>>);
-
-impl Records {
-    async fn get(
-        &mut self,
-        conn: &mut Connection,
-        name: &str,
-        version: Option<&str>,
-    ) -> anyhow::Result<Option<&ProviderRecord>> {
-        let key = (name.to_owned(), version.map(str::to_owned));
-        if !self.0.contains_key(&key) {
-            let manifest = waiting::provider_record(conn, name, version).await?;
-            self.0.insert(key.clone(), manifest.map(serde_json::from_value).transpose()?);
-        }
-        Ok(self.0.get(&key).and_then(Option::as_ref))
-    }
-}
-
 /// The run that a step starts.
-async fn child(
-    conn: &mut Connection,
-    step: &ToStart,
-    records: &mut Records,
-) -> anyhow::Result<Result<NewRun, Refused>> {
+async fn child(conn: &mut Connection, step: &ToStart, registry: &Registry) -> anyhow::Result<Result<NewRun, Refused>> {
     let Ok(Wait::Child(wait)) = serde_json::from_value(step.wait.clone()) else {
         return Ok(Err((error_code::INVALID_PLAN, "what the step waits for cannot be read".to_owned())));
     };
@@ -111,11 +85,19 @@ async fn child(
     let provider = provider.unwrap_or_else(|| step.provider.clone());
     // A run never changes under its feet: its own provider is the one that it was made with.
     let pinned = (provider == step.provider).then_some(step.provider_version.as_str());
-    let Some(record) = records.get(conn, &provider, pinned).await? else {
-        let names = waiting::provider_names(conn).await?;
-        let hint = did_you_mean(&nearest(&provider, names.iter().map(String::as_str)));
-        let version = pinned.map(|version| format!(" {version}")).unwrap_or_default();
-        return Ok(Err((error_code::NO_WORKFLOW, format!("there is no provider '{provider}'{version}{hint}"))));
+    let stored: ProviderRecord;
+    let record = match registry.provider(&provider, pinned) {
+        Some(record) => record,
+        None => {
+            // The parent's version may be loaded no more.
+            let manifest = match pinned {
+                Some(version) => waiting::provider_record(&mut *conn, &provider, version).await?,
+                None => None,
+            };
+            let Some(manifest) = manifest else { return Ok(Err(no_provider(registry, &provider, pinned))) };
+            stored = serde_json::from_value(manifest)?;
+            &stored
+        }
     };
     let Some(found) = record.workflows.iter().find(|record| record.name == workflow) else {
         let hint = did_you_mean(&nearest(&workflow, record.workflows.iter().map(|record| record.name.as_str())));
@@ -151,6 +133,12 @@ async fn child(
         queue: step.queue.clone(),
         priority: step.priority,
     }))
+}
+
+fn no_provider(registry: &Registry, provider: &str, version: Option<&str>) -> Refused {
+    let hint = did_you_mean(&nearest(provider, registry.serving().map(|record| record.name.as_str())));
+    let version = version.map(|version| format!(" {version}")).unwrap_or_default();
+    (error_code::NO_WORKFLOW, format!("there is no provider '{provider}'{version}{hint}"))
 }
 
 fn listed(mistakes: &[Problem]) -> String {

@@ -19,10 +19,7 @@ use crate::domain::{
 mod child;
 mod resources;
 
-pub use child::{
-    MAX_DEPTH, ToStart, begin_child, cancel_orphans, fail_start, provider_names, provider_record, tell_parents,
-    to_start,
-};
+pub use child::{MAX_DEPTH, ToStart, begin_child, cancel_orphans, fail_start, provider_record, tell_parents, to_start};
 pub use resources::{AskOutcome, ToAsk, ask_create, ask_delete, fail_asking, settle, to_ask};
 
 /// How a wait ends.

@@ -78,32 +78,13 @@ pub async fn to_start(conn: &mut PgConnection, limit: i64) -> Result<Vec<ToStart
     .await?)
 }
 
-/// The record of a provider whose workflow a step names: in this version, or the current one.
+/// The record of a provider in a version that was loaded once.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn provider_record(
-    executor: impl PgExecutor<'_>,
-    name: &str,
-    version: Option<&str>,
-) -> Result<Option<Value>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT manifest FROM provider WHERE name = $1 AND CASE WHEN $2::text IS NULL THEN current ELSE version = $2 END
-         ORDER BY loaded_at DESC LIMIT 1",
-        name,
-        version
-    )
-    .fetch_optional(executor)
-    .await?)
-}
-
-/// Names of the current providers.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn provider_names(executor: impl PgExecutor<'_>) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar!("SELECT DISTINCT name FROM provider WHERE current ORDER BY name LIMIT 1000")
-        .fetch_all(executor)
+pub async fn provider_record(executor: impl PgExecutor<'_>, name: &str, version: &str) -> Result<Option<Value>> {
+    Ok(sqlx::query_scalar!("SELECT manifest FROM provider WHERE name = $1 AND version = $2", name, version)
+        .fetch_optional(executor)
         .await?)
 }
 
