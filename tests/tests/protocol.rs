@@ -316,6 +316,7 @@ async fn a_suspended_run_holds_no_lease_and_resumes_by_way_of_pending() {
         detail: "later".into(),
         until_s: Some(0.0),
         waiting: 0,
+        cancel_heeded: false,
     };
     let busy = lease::suspend(store, lease, &suspension).await.unwrap();
     assert_eq!(busy, Applied::Applied(false), "a step of it runs");

@@ -10,6 +10,7 @@ use shared::{
         plan::{PlannedStep, StepType},
         run::error_code,
     },
+    store::lease::Wait,
 };
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     mask::Mask,
     privileges::{self, Granted},
     render::{RenderError, RenderRequest, Renderer},
+    waits,
 };
 
 /// Why a step failed: a stable code and a message for people.
@@ -35,6 +37,17 @@ impl Failure {
     pub fn plan(message: impl Into<String>) -> Self {
         Self { code: error_code::INVALID_PLAN, message: message.into() }
     }
+}
+
+/// What a step comes to once its templates are filled in.
+#[derive(Clone, Debug)]
+pub enum Prepared {
+    /// It runs in a container.
+    Container(Box<Ready>),
+    /// It waits for something else.
+    Waits(Box<Wait>),
+    /// Its condition is false.
+    Skipped,
 }
 
 /// A step, ready to be put into a container.
@@ -61,24 +74,25 @@ pub struct Contract<'a> {
     pub renderer: &'a Renderer,
     /// The provider of the run.
     pub provider: &'a str,
-    /// `.parameters`, `.steps` and `.settings`.
+    /// What its templates and its condition see.
     pub data: &'a Map<String, Value>,
     /// Learns the secrets that the step is given.
     pub mask: &'a Mask,
 }
 
 impl Contract<'_> {
-    /// Renders and checks everything a step needs.
+    /// Looks at the step's condition, then renders and checks everything it needs.
     ///
     /// # Errors
-    /// When a template fails, the configuration does not fit the step type, a secret is missing or a privilege is not
+    /// When the condition or a template fails, the configuration does not fit the step type, a secret is missing or a privilege is not
     /// allowed.
-    pub async fn make_ready(&self, step: &PlannedStep) -> Result<Ready, Setback> {
+    pub async fn make_ready(&self, step: &PlannedStep) -> Result<Prepared, Setback> {
         let kind = &step.step_type;
         let files: Vec<_> = kind.files.iter().map(|file| Value::from(file.content.as_str())).collect();
         let config = with_defaults(&kind.config_schema, &step.config);
         let mut request = RenderRequest {
             context: self.data.clone(),
+            condition: step.condition.clone(),
             values: object(json!({"config": config, "env": step.env, "egress": step.egress})),
             then: object(json!({"image": kind.image, "command": kind.command, "env": kind.env, "files": files})),
         };
@@ -93,8 +107,14 @@ impl Contract<'_> {
                 return Err(setback(&format!("step {}", step.name), &error));
             }
         };
+        if rendered.condition == Some(false) {
+            return Ok(Prepared::Skipped);
+        }
         let (filled, made) = (rendered.values, rendered.then);
         check(kind, &filled["config"]).map_err(|why| refused(step, why))?;
+        if let Some(wait) = waits::of(step, &filled["config"]).map_err(|why| refused(step, why))? {
+            return Ok(Prepared::Waits(Box::new(wait)));
+        }
 
         let settings = self.config.providers.get(self.provider);
         let targets = texts(&filled["egress"]);
@@ -121,12 +141,25 @@ impl Contract<'_> {
         }
         let mut env = variables(&made["env"]);
         env.extend(variables(&filled["env"]));
-        Ok(Ready { image: text(&made["image"]), argv: texts(&made["command"]), env, files, granted })
+        let (image, argv) = (text(&made["image"]), texts(&made["command"]));
+        Ok(Prepared::Container(Box::new(Ready { image, argv, env, files, granted })))
+    }
+
+    /// Whether the step's condition holds; one without a condition always does.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub async fn may_run(&self, step: &PlannedStep) -> Result<bool, Setback> {
+        let request =
+            RenderRequest { context: self.data.clone(), condition: step.condition.clone(), ..RenderRequest::default() };
+        let rendered = self.renderer.render(request).await;
+        let rendered = rendered.map_err(|error| setback(&format!("step {}", step.name), &error))?;
+        Ok(rendered.condition != Some(false))
     }
 }
 
 /// What the schema says is meant where a step says nothing.
-fn with_defaults(schema: &Value, config: &Map<String, Value>) -> Map<String, Value> {
+pub(crate) fn with_defaults(schema: &Value, config: &Map<String, Value>) -> Map<String, Value> {
     let mut config = config.clone();
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         if let Some(default) = property.get("default")
@@ -152,7 +185,7 @@ pub fn setback(of: &str, error: &RenderError) -> Setback {
     }
 }
 
-fn object(value: Value) -> Map<String, Value> {
+pub(crate) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
@@ -164,7 +197,7 @@ fn variables(value: &Value) -> BTreeMap<String, String> {
 }
 
 /// A list inside a list stands for its elements: `command: ["{{.config.command}}"]`.
-fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => {
             items.iter().flat_map(|item| if item.is_array() { texts(item) } else { vec![text(item)] }).collect()
@@ -183,7 +216,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Checks a rendered configuration against its step type's schema.
-fn check(kind: &StepType, config: &Value) -> Result<(), String> {
+pub(crate) fn check(kind: &StepType, config: &Value) -> Result<(), String> {
     if kind.config_schema.is_null() {
         return Ok(());
     }
@@ -219,18 +252,6 @@ async fn read_secret(provider: &str, settings: Option<&ProviderSettings>, name: 
             Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
         }
     }
-}
-
-/// `.parameters`, `.steps` and `.settings`, as templates see them.
-#[must_use]
-pub fn data(
-    parameters: &Value,
-    settings: &Map<String, Value>,
-    outputs: &BTreeMap<String, Map<String, Value>>,
-) -> Map<String, Value> {
-    let steps: Map<String, Value> =
-        outputs.iter().map(|(step, outputs)| (step.clone(), json!({"output": outputs, "outputs": outputs}))).collect();
-    object(json!({"parameters": parameters, "settings": settings, "steps": steps}))
 }
 
 #[cfg(test)]

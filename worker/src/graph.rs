@@ -13,6 +13,8 @@ pub struct Graph {
     needs: Vec<Vec<usize>>,
     /// For each step, the indices of all that come before it, near and far.
     before: Vec<BTreeSet<usize>>,
+    /// All steps, each after those that come before it.
+    order: Vec<usize>,
     places: Vec<Place>,
 }
 
@@ -32,8 +34,17 @@ impl Graph {
         let mut needs = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             let found: Option<Vec<usize>> = step.depends_on.iter().map(|name| index(name)).collect();
+            let found = found.filter(|found| step.finally || !found.iter().any(|&need| plan.steps[need].finally));
             needs.push(found.ok_or_else(|| Unordered(step.name.clone()))?);
         }
+        // What runs at the end comes after all that does not.
+        let rest: Vec<usize> = (0..plan.steps.len()).filter(|&at| !plan.steps[at].finally).collect();
+        for at in (0..plan.steps.len()).filter(|&at| plan.steps[at].finally) {
+            needs[at].extend(&rest);
+            needs[at].sort_unstable();
+            needs[at].dedup();
+        }
+        let mut order = Vec::with_capacity(plan.steps.len());
         loop {
             let next = (0..plan.steps.len())
                 .find(|&at| before[at].is_none() && needs[at].iter().all(|&need| before[need].is_some()));
@@ -43,6 +54,7 @@ impl Graph {
                 all.extend(before[need].iter().flatten());
             }
             before[at] = Some(all);
+            order.push(at);
         }
         let stuck: Vec<&str> = plan
             .steps
@@ -62,7 +74,10 @@ impl Graph {
             .iter()
             .enumerate()
             .map(|(at, step)| {
-                let alone = plan.steps.iter().enumerate().all(|(other, step)| ordered(at, other) || !shares(step));
+                // The elements of a loop run beside each other.
+                let loops = step.for_each.is_some();
+                let alone =
+                    !loops && plan.steps.iter().enumerate().all(|(other, step)| ordered(at, other) || !shares(step));
                 match (shares(step), alone || plan.max_parallel <= 1) {
                     (false, _) => Place::Own,
                     (true, true) => Place::Shared,
@@ -70,10 +85,10 @@ impl Graph {
                 }
             })
             .collect();
-        Ok(Self { needs, before, places })
+        Ok(Self { needs, before, order, places })
     }
 
-    /// The steps that this one waits for directly.
+    /// The steps that this one waits for directly; one that is `finally` waits for all that are not.
     #[must_use]
     pub fn needs(&self, at: usize) -> &[usize] {
         &self.needs[at]
@@ -83,6 +98,12 @@ impl Graph {
     #[must_use]
     pub fn before(&self, at: usize) -> &BTreeSet<usize> {
         &self.before[at]
+    }
+
+    /// All steps, each after those that come before it; of two that may run at once, the first of the file first.
+    #[must_use]
+    pub fn order(&self) -> &[usize] {
+        &self.order
     }
 
     /// Whether no step that works on files comes after this one.

@@ -50,6 +50,19 @@ impl Mask {
         }
     }
 
+    /// Whether any string inside a value holds a secret.
+    #[must_use]
+    pub fn hides(&self, value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::String(text) => {
+                self.values.read().is_ok_and(|values| values.iter().any(|secret| text.contains(secret.as_str())))
+            }
+            serde_json::Value::Array(items) => items.iter().any(|item| self.hides(item)),
+            serde_json::Value::Object(map) => map.values().any(|item| self.hides(item)),
+            serde_json::Value::Number(_) | serde_json::Value::Bool(_) | serde_json::Value::Null => false,
+        }
+    }
+
     /// The text without secrets, without NUL, which Postgres cannot hold.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {

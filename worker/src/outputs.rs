@@ -78,25 +78,35 @@ impl Printed {
         found
     }
 
-    /// Puts everything together: what the file says wins over marked lines, and these over a printed object.
+    /// Puts everything together: what a file says wins over marked lines, and these over a printed object; a later file wins
+    /// over an earlier one.
     ///
     /// # Errors
-    /// When it is too much, or the file cannot be read.
-    pub fn finish(self, file: Option<&[u8]>) -> Result<Outputs, OutputsError> {
+    /// When it is too much, or a file cannot be read.
+    pub fn finish(self, files: &[Option<&[u8]>]) -> Result<Outputs, OutputsError> {
         if self.marked_bytes > LIMIT {
             return Err(OutputsError::TooLarge);
         }
         let mut outputs = Outputs { values: self.object().unwrap_or_default(), sensitive: Vec::new() };
         outputs.values.extend(self.marked);
-        if let Some(file) = file {
+        for file in files.iter().flatten() {
             let read = read_file(file)?;
             outputs.values.extend(read.values);
-            outputs.sensitive = read.sensitive;
+            outputs.sensitive.extend(read.sensitive);
         }
-        outputs.values = outputs.values.into_iter().map(|(key, value)| (without_nul(&key), clean(value))).collect();
-        let size = serde_json::to_string(&outputs.values).map_or(usize::MAX, |text| text.len());
-        if size > LIMIT { Err(OutputsError::TooLarge) } else { Ok(outputs) }
+        outputs.values = storable(outputs.values)?;
+        Ok(outputs)
     }
+}
+
+/// As Postgres can hold them.
+///
+/// # Errors
+/// When they are larger than [`LIMIT`].
+pub fn storable(values: Map<String, Value>) -> Result<Map<String, Value>, OutputsError> {
+    let values: Map<_, _> = values.into_iter().map(|(key, value)| (without_nul(&key), clean(value))).collect();
+    let size = serde_json::to_string(&values).map_or(usize::MAX, |text| text.len());
+    if size > LIMIT { Err(OutputsError::TooLarge) } else { Ok(values) }
 }
 
 /// `::set-output name=key::value` and `OUTPUT_key=value`.
@@ -185,7 +195,7 @@ mod tests {
     fn printed(lines: &[&str], file: Option<&str>) -> Result<Value, OutputsError> {
         let mut printed = Printed::default();
         lines.iter().for_each(|line| printed.line(line));
-        printed.finish(file.map(str::as_bytes)).map(|outputs| Value::Object(outputs.values))
+        printed.finish(&[file.map(str::as_bytes)]).map(|outputs| Value::Object(outputs.values))
     }
 
     #[test]
@@ -210,7 +220,7 @@ mod tests {
     #[test]
     fn a_terraform_output_file_is_unwrapped_with_its_sensitive_names() {
         let file = r#"{"url": {"sensitive": true, "type": "string", "value": "u"}, "n": {"sensitive": false, "type": "number", "value": 2}}"#;
-        let outputs = Printed::default().finish(Some(file.as_bytes())).unwrap();
+        let outputs = Printed::default().finish(&[Some(file.as_bytes())]).unwrap();
         assert_eq!(Value::Object(outputs.values), json!({"url": "u", "n": 2}));
         assert_eq!(outputs.sensitive, ["url"]);
     }

@@ -28,7 +28,7 @@ fn context() -> Map<String, Value> {
 }
 
 async fn render(renderer: &Renderer, values: Value) -> Result<RenderResponse, RenderError> {
-    renderer.render(RenderRequest { context: context(), values: map(values), then: Map::new() }).await
+    renderer.render(RenderRequest { context: context(), values: map(values), ..RenderRequest::default() }).await
 }
 
 async fn text(source: &str) -> String {
@@ -101,6 +101,7 @@ async fn what_a_value_holds_is_never_rendered_again() {
         then: map(
             json!({"command": ["sh", "-c", "{{ .config.script }}"], "files": [{"content": "# {{ .config.raw }}"}]}),
         ),
+        ..RenderRequest::default()
     };
     let rendered = renderer().render(request).await.unwrap();
     assert_eq!(rendered.then["command"], json!(["sh", "-c", "echo {{ .parameters.name }}"]));
@@ -113,6 +114,7 @@ async fn the_second_pass_sees_what_the_first_made_and_nothing_else() {
         context: context(),
         values: map(json!({"config": {"n": "{{ .parameters.replicas }}"}})),
         then: map(json!({"n": "{{ .config.n }}", "peek": "x{{ .parameters.name }}"})),
+        ..RenderRequest::default()
     };
     let refused = renderer().render(request).await.unwrap_err();
     assert_eq!(refused.to_string(), "peek, line 1: '.parameters.name' does not exist: '.' has: config");
@@ -175,7 +177,7 @@ async fn templates_that_want_everything_get_an_error_and_the_next_one_renders() 
     for (what, attack) in attacks {
         let mut seen = context();
         seen["parameters"]["big"] = "x".repeat(100_000).into();
-        let request = RenderRequest { context: seen, values: map(json!({"it": attack})), then: Map::new() };
+        let request = RenderRequest { context: seen, values: map(json!({"it": attack})), ..RenderRequest::default() };
         let refused = renderer.render(request).await.expect_err(what);
         assert!(refused.is_final(), "{what}: {refused}");
         let next = render(&renderer, json!({"a": "{{ .parameters.name }}!"})).await;
@@ -188,7 +190,7 @@ async fn values_that_multiply_by_reference_are_too_large() {
     let mut seen = context();
     seen["parameters"]["big"] = "x".repeat(1_000_000).into();
     let values: Vec<&str> = vec!["{{ .parameters.big }}"; 100];
-    let request = RenderRequest { context: seen, values: map(json!({"all": values})), then: Map::new() };
+    let request = RenderRequest { context: seen, values: map(json!({"all": values})), ..RenderRequest::default() };
     assert_eq!(renderer().render(request).await, Err(RenderError::OutputTooLarge));
 }
 

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 /// Seconds, at least 0 and finite.
-pub(crate) fn seconds(value: &Value) -> Option<f64> {
+#[must_use]
+pub fn seconds(value: &Value) -> Option<f64> {
     let text = match value {
         Value::Number(number) => return number.as_f64().filter(|n| n.is_finite() && *n >= 0.0),
         Value::String(text) => text.trim(),

@@ -35,6 +35,8 @@ pub struct Step {
     pub outputs: Value,
     /// Names among the outputs that are masked.
     pub sensitive_outputs: Vec<String>,
+    /// Why it failed; set when it did.
+    pub error_code: Option<String>,
     /// What its last try that failed said, or why it was skipped.
     pub error_message: Option<String>,
     /// What it set for the steps after it.
@@ -71,7 +73,7 @@ async fn chosen(executor: impl PgExecutor<'_>, run: RunId, ids: Option<Vec<uuid:
     Ok(sqlx::query_as!(
         Step,
         r#"SELECT id AS "id: StepId", name, status AS "status: StepStatus", attempts, tries, not_before,
-                  extract(epoch FROM not_before - now())::float8 AS wait_s, idempotency_key, checkpoint, outputs, sensitive_outputs, error_message,
+                  extract(epoch FROM not_before - now())::float8 AS wait_s, idempotency_key, checkpoint, outputs, sensitive_outputs, error_code, error_message,
                   variables, wait, released_by IS NOT NULL AS "released!", parent, item, item_index
            FROM step WHERE run_id = $1 AND ($2::uuid[] IS NULL OR id = ANY ($2)) ORDER BY position, item_index NULLS FIRST"#,
         run.0,

@@ -4,6 +4,7 @@
 use gtmpl_ng::{Func, FuncError, Value as Go};
 
 use super::{
+    UNKNOWN,
     chain::{MAY, MUST},
     convert::to_json,
 };
@@ -82,6 +83,9 @@ fn follow(args: &[Go]) -> Result<Found<'_>, FuncError> {
     let shown = text(args, 0, "field")?;
     let mut value = arg(args, 1, "field")?;
     for (at, name) in args[2..].iter().enumerate() {
+        if let Some(shown) = unknown(value) {
+            return Ok(Found::There(shown));
+        }
         let Go::String(name) = name else { return Err(failed("a field's name must be a string")) };
         // The text up to here, for the message.
         let parent: String = shown.splitn(at + 2, '.').take(at + 1).collect::<Vec<_>>().join(".");
@@ -106,7 +110,15 @@ fn follow(args: &[Go]) -> Result<Found<'_>, FuncError> {
             }
         };
     }
-    Ok(Found::There(value))
+    Ok(Found::There(unknown(value).unwrap_or(value)))
+}
+
+/// What stands in a text for a value that is not known yet, when this is one.
+fn unknown(value: &Go) -> Option<&Go> {
+    match value {
+        Go::Map(fields) | Go::Object(fields) => fields.get(UNKNOWN),
+        _ => None,
+    }
 }
 
 /// Why a chain leads nowhere, for its author.

@@ -32,11 +32,18 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// Children of one renderer: one hostile template must not hold up everyone.
 const CHILDREN: usize = 2;
 
+/// A map with this key stands for a value that is not known yet: the key's value, a text, is shown in its place and in that
+/// of everything below it.
+pub const UNKNOWN: &str = "\u{0}unknown";
+
 /// What to render, over what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RenderRequest {
-    /// What templates in `values` see: `parameters`, `steps`, `settings`, …
+    /// What templates in `values` and the condition see: `parameters`, `steps`, `settings`, …
     pub context: Map<String, Value>,
+    /// A CEL expression, looked at first: when it is false, nothing is rendered.
+    #[serde(default)]
+    pub condition: Option<String>,
     /// Rendered over `context`. Every string in it, however deep, may be a template; keys are taken as they are.
     pub values: Map<String, Value>,
     /// Rendered afterwards over the rendered `values`, and only those: a step type's own strings, which see `config`.
@@ -52,6 +59,9 @@ pub struct RenderResponse {
     pub values: Map<String, Value>,
     /// `then`, rendered.
     pub then: Map<String, Value>,
+    /// What the condition gave, if there was one. False: nothing was rendered.
+    #[serde(default)]
+    pub condition: Option<bool>,
 }
 
 /// Why nothing was rendered.
@@ -129,13 +139,14 @@ impl Renderer {
         Ok(Self { exe, idle: Arc::default(), turns: Arc::new(Semaphore::new(CHILDREN)) })
     }
 
-    /// Renders one request. Without any template in it, it is answered at once and without the child.
+    /// Renders one request. Without any template or condition in it, it is answered at once and without the child.
     ///
     /// # Errors
     /// See [`RenderError`]. Whatever a request did to its child, the next one finds a working child.
     pub async fn render(&self, request: RenderRequest) -> Result<RenderResponse, RenderError> {
-        if ![&request.values, &request.then].into_iter().flat_map(Map::values).any(template::is_in) {
-            return Ok(RenderResponse { values: request.values, then: request.then });
+        let has_templates = [&request.values, &request.then].into_iter().flat_map(Map::values).any(template::is_in);
+        if request.condition.is_none() && !has_templates {
+            return Ok(RenderResponse { values: request.values, then: request.then, condition: None });
         }
         // Looked at before it is copied: what is far too large must not cost the worker anything.
         let bytes = [&request.context, &request.values, &request.then]

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use gtmpl_ng::{Context, ExecError, ParseError, Template};
 use serde_json::{Map, Value};
+use shared::formats::condition;
 
 use super::{
-    RenderRequest, RenderResponse, chain,
+    RenderRequest, RenderResponse, UNKNOWN, chain,
     convert::to_go,
     functions::{FUNCTIONS, MAX_VALUE_BYTES},
 };
@@ -42,12 +43,23 @@ pub(super) fn is_in(value: &Value) -> bool {
     }
 }
 
-/// Renders `values` over the context, then `then` over what `values` became.
+/// Looks at the condition; renders `values` over the context, then `then` over what `values` became.
 pub(super) fn render(request: RenderRequest, limits: Limits) -> Result<RenderResponse, Failure> {
+    let condition = match &request.condition {
+        Some(cel) => Some(condition::evaluate(cel, &request.context).map_err(|reason| Failure::Wrong {
+            path: "if".to_owned(),
+            line: 1,
+            reason,
+        })?),
+        None => None,
+    };
+    if condition == Some(false) {
+        return Ok(RenderResponse { condition, ..RenderResponse::default() });
+    }
     let mut left = limits.bytes;
     let values = Pass::new(Value::Object(request.context), limits.deadline).map(request.values, &mut left)?;
     let then = Pass::new(Value::Object(values.clone()), limits.deadline).map(request.then, &mut left)?;
-    Ok(RenderResponse { values, then })
+    Ok(RenderResponse { values, then, condition })
 }
 
 /// Rendering over one context.
@@ -119,6 +131,9 @@ impl Pass {
     fn field(&self, names: &[&str], path: &str) -> Result<Value, Failure> {
         let mut value = &self.seen;
         for name in names {
+            if let Some(shown) = unknown_json(value) {
+                return Ok(Value::from(shown));
+            }
             value = match value.get(name) {
                 Some(value) => value,
                 None => {
@@ -127,8 +142,13 @@ impl Pass {
                 }
             };
         }
-        Ok(value.clone())
+        Ok(unknown_json(value).map_or_else(|| value.clone(), Value::from))
     }
+}
+
+/// What stands in a text for a value that is not known yet, when this is one.
+fn unknown_json(value: &Value) -> Option<&str> {
+    value.get(UNKNOWN)?.as_str()
 }
 
 /// About the bytes that a value takes as JSON.

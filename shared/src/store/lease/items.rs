@@ -92,7 +92,8 @@ pub async fn loop_finished(
     Ok(Applied::from_row(row.map(|_| ())))
 }
 
-/// Adds what a completed step's own templates make of what it was given from outside (an approval, a child run).
+/// Adds what a completed step's own templates make of what it was given from outside (an approval, a child run), and
+/// notes in its `wait` that this was done.
 ///
 /// # Errors
 /// When Postgres cannot be reached; calling again is safe.
@@ -106,7 +107,8 @@ pub async fn step_derived(
 ) -> Result<Applied> {
     let row = sqlx::query_scalar!(
         "WITH lease AS (SELECT id FROM run WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE),
-         added AS (UPDATE step SET outputs = $4, sensitive_outputs = $5, variables = $6
+         added AS (UPDATE step SET outputs = $4, sensitive_outputs = $5, variables = $6,
+                          wait = coalesce(wait, '{}') || jsonb_build_object('derived', true)
                    FROM lease WHERE step.run_id = lease.id AND step.id = $3 AND step.status = 'completed')
          SELECT 1 FROM lease",
         lease.run_id.0,

@@ -108,6 +108,8 @@ pub struct Suspension {
     pub until_s: Option<f64>,
     /// Its waiting steps, as far as the worker knows.
     pub waiting: usize,
+    /// Whether a wish to cancel keeps it no more from waiting, because nothing that it could stop is left.
+    pub cancel_heeded: bool,
 }
 
 /// Gives the slot back while the run waits. Says false, and changes nothing, when the rows are no longer as the worker knew
@@ -126,7 +128,7 @@ pub async fn suspend(store: &Store, lease: Lease, suspension: &Suspension) -> Re
         "WITH suspended AS (
              UPDATE run SET status = 'suspended', reason = $3, reason_detail = $4, waiting_since = now(),
                     suspended_until = now() + make_interval(secs => $5), lease_worker_id = NULL, lease_until = NULL
-             WHERE id = $1 AND fence = $2 AND status = 'running' AND cancel_requested_at IS NULL
+             WHERE id = $1 AND fence = $2 AND status = 'running' AND (cancel_requested_at IS NULL OR $8)
                AND NOT EXISTS (SELECT FROM step WHERE run_id = $1 AND status = 'running')
                AND $7 = (SELECT count(*) FROM step WHERE run_id = $1 AND status = 'waiting')
              RETURNING id, application_id, resource_id),
@@ -140,6 +142,7 @@ pub async fn suspend(store: &Store, lease: Lease, suspension: &Suspension) -> Re
         suspension.until_s,
         events::run_became(RunStatus::Suspended),
         i64::try_from(suspension.waiting).unwrap_or(i64::MAX),
+        suspension.cancel_heeded,
     )
     .fetch_optional(&mut *tx)
     .await?;

@@ -1,0 +1,72 @@
+//! What a step's own definition makes of what it was given: `outputs` and `setVariables`.
+
+use serde_json::{Map, Value};
+use shared::domain::plan::PlannedStep;
+
+use crate::{
+    container::Setback,
+    contract::{self, Failure},
+    mask::Mask,
+    outputs,
+    render::{RenderRequest, Renderer},
+};
+
+/// What a step leaves for others.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Derived {
+    /// By name.
+    pub outputs: Map<String, Value>,
+    /// Names among the outputs that are masked.
+    pub sensitive: Vec<String>,
+    /// For the steps after it, by name.
+    pub variables: Map<String, Value>,
+}
+
+/// Adds what the step's templates make of `given`, which they see as `.output`. An output that holds a known secret is
+/// sensitive too.
+///
+/// # Errors
+/// When a template fails, or it comes to too much.
+pub async fn derive(
+    renderer: &Renderer,
+    mask: &Mask,
+    step: &PlannedStep,
+    data: &Map<String, Value>,
+    given: Derived,
+) -> Result<Derived, Setback> {
+    if step.outputs.is_empty() && step.set_variables.is_empty() {
+        return Ok(given);
+    }
+    let mut context = data.clone();
+    context.insert("output".to_owned(), Value::Object(given.outputs.clone()));
+    let map = |values: &std::collections::BTreeMap<String, Value>| {
+        Value::Object(values.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+    };
+    let values = Map::from_iter([
+        ("outputs".to_owned(), map(&step.outputs)),
+        ("setVariables".to_owned(), map(&step.set_variables)),
+    ]);
+    let request = RenderRequest { context, values, ..RenderRequest::default() };
+    let rendered = renderer.render(request).await;
+    let mut rendered = rendered.map_err(|error| contract::setback(&format!("step {}", step.name), &error))?.values;
+    let mut taken = |key: &str| match rendered.remove(key) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    let Derived { mut outputs, mut sensitive, mut variables } = given;
+    for (name, value) in taken("outputs") {
+        if !sensitive.contains(&name) && mask.hides(&value) {
+            sensitive.push(name.clone());
+        }
+        outputs.insert(name, value);
+    }
+    variables.extend(taken("setVariables"));
+    let too_large = |what: &str, error: outputs::OutputsError| {
+        Setback::Failed(Failure::plan(format!("step {}: {what}: {error}", step.name)))
+    };
+    Ok(Derived {
+        outputs: outputs::storable(outputs).map_err(|error| too_large("outputs", error))?,
+        variables: outputs::storable(variables).map_err(|error| too_large("setVariables", error))?,
+        sensitive,
+    })
+}

@@ -1,0 +1,131 @@
+//! A run, loaded.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use shared::{
+    domain::{
+        plan::Plan,
+        run::{RunKind, error_code},
+        step::StepStatus,
+    },
+    store::{lease::Claimed, run::Finish, step},
+};
+use tokio::time::Instant;
+
+use super::{Over, course::Course, end, rows::Rows};
+use crate::{
+    attempt::RunScope,
+    container::Setback,
+    context::Context,
+    contract,
+    data::RunData,
+    engine::Engine,
+    graph::Graph,
+    held::{Halt, Held},
+    logs::RunLog,
+    mask::Mask,
+    preview,
+    render::RenderRequest,
+    rescue,
+    workspace::{self, Place, Workspace},
+};
+
+/// Loads what the run is, takes over from an earlier worker, and drives.
+pub(super) async fn begin<E: Engine>(
+    worker: &Arc<Context<E>>,
+    held: &Arc<Held>,
+    claimed: Claimed,
+) -> Result<Over, Halt> {
+    let (store, run) = (&worker.store, claimed.lease.run_id);
+    if let Some(why) = &claimed.cancel {
+        held.cancel(why.clone());
+    }
+    let plan = held.attempt(|| worker.plan(&claimed.plan_digest)).await?;
+    let steps = held.attempt(|| step::list(store.pool(), run)).await?;
+    let refused = |why: String| Finish::failed(error_code::INVALID_PLAN, why);
+    let graph = match Graph::of(&plan) {
+        Ok(graph) => graph,
+        Err(error) => return end(worker, held, &refused(error.to_string())).await,
+    };
+    let data = match initial_data(worker, &claimed, &plan).await {
+        Ok(data) => data,
+        Err(Setback::Failed(failure)) => {
+            return end(worker, held, &Finish::failed(failure.code, failure.message)).await;
+        }
+        Err(Setback::Passing(why)) => return Err(Halt::Unfit(why)),
+        Err(Setback::Halt(halt)) => return Err(halt),
+    };
+    if claimed.kind == RunKind::Preview {
+        let finish = match held.cancelled.is_cancelled() {
+            true => Finish::cancelled(held.cancel_reason(), "system"),
+            false => Finish::completed(preview::preview(worker, &claimed, &plan, &graph, &data).await?, Vec::new()),
+        };
+        return end(worker, held, &finish).await;
+    }
+    let mask = Arc::new(Mask::default());
+    let Some(mut rows) = Rows::of(&plan) else {
+        return end(worker, held, &refused("the plan has two steps of one name".to_owned())).await;
+    };
+    rows.absorb(steps, &mask);
+    if let Some(missing) = rows.missing(&plan) {
+        return end(worker, held, &refused(format!("the run has no step {missing}, which its plan has"))).await;
+    }
+    // A past deadline is one that has just come: what is left is what may run after it.
+    let now = Instant::now();
+    let remaining = Duration::try_from_secs_f64(claimed.remaining_s.abs()).unwrap_or_default();
+    let deadline = if claimed.remaining_s < 0.0 { now.checked_sub(remaining).unwrap_or(now) } else { now + remaining };
+    let scope = RunScope {
+        worker: Arc::clone(worker),
+        held: Arc::clone(held),
+        workspace: Workspace::new(
+            Arc::clone(&worker.engine),
+            worker.archive.clone(),
+            &worker.config.instance.0,
+            run,
+            worker.config.worker.max_workspace_bytes,
+            workspace::recorded(claimed.checkpoint.as_ref()),
+            claimed.resource_id.is_some(),
+        ),
+        log: RunLog::open(
+            store.clone(),
+            Arc::clone(held),
+            worker.live.clone(),
+            Arc::clone(&mask),
+            claimed.log_cursor,
+            worker.config.worker.max_log_bytes,
+        ),
+        mask,
+        deadline,
+        stop: worker.stopping.child_token(),
+        claimed,
+    };
+    // A run that nobody began has nothing anywhere.
+    if rows.all().iter().any(|row| row.step.tries > 0)
+        && let Some(failure) = rescue::take_over(&scope, &plan).await?
+    {
+        return end(worker, held, &Finish::failed(failure.code, failure.message)).await;
+    }
+    for row in rows.all().iter().filter(|row| row.step.status == StepStatus::Completed) {
+        if graph.place(row.at) == Place::Beside
+            && let Some(checkpoint) = workspace::recorded(row.step.checkpoint.as_ref())
+        {
+            scope.workspace.add_beside(&row.step.name, checkpoint).await;
+        }
+    }
+    Course::new(&scope, &plan, &graph, rows, data).run().await
+}
+
+/// What templates see before any step has run, the plan's own variables filled in.
+async fn initial_data<E: Engine>(worker: &Arc<Context<E>>, claimed: &Claimed, plan: &Plan) -> Result<RunData, Setback> {
+    let data = RunData::of(claimed, &plan.settings);
+    if plan.variables.is_empty() {
+        return Ok(data);
+    }
+    let values: Map<String, Value> = plan.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let context = data.context(std::iter::empty(), std::iter::empty());
+    let request = RenderRequest { context, values, ..RenderRequest::default() };
+    let rendered = worker.renderer.render(request).await;
+    let rendered = rendered.map_err(|error| contract::setback("the workflow's variables", &error))?;
+    Ok(data.with_variables(rendered.values))
+}
