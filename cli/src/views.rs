@@ -176,6 +176,7 @@ pub(crate) struct Application {
     pub(crate) team: String,
     pub(crate) generation: i64,
     pub(crate) status: String,
+    pub(crate) state: String,
     pub(crate) resources: i64,
     pub(crate) active: i64,
     pub(crate) failed: i64,

@@ -43,7 +43,7 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
     let name = clean(&application.name);
     let mut text = format!(
         "{name}: {}, generation {}, team {}, submitted by {} {} ago\n\n",
-        printer.state(&application.status),
+        printer.state(if application.state.is_empty() { &application.status } else { &application.state }),
         application.generation,
         clean(&application.team),
         clean(&application.submitted_by),

@@ -21,9 +21,7 @@ use self::decide::{Decision, decide};
 use super::{BATCH, Pass, Scheduler};
 
 pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
-    let mut tx = scheduler.store.begin().await?;
-    let marked = resource::mark_dependents(&mut tx, BATCH).await?;
-    tx.commit().await.map_err(StoreError::from)?;
+    let marked = resource::mark_dependents(scheduler.store.pool(), BATCH).await?;
     let mut tx = scheduler.store.begin().await?;
     let unresolved = resource::lock_unresolved(&mut tx, BATCH).await?;
     if unresolved.is_empty() {

@@ -55,7 +55,14 @@ pub struct Waiting {
 pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiting>> {
     sqlx::query!(
         "WITH needed AS (
-             SELECT run.id, other.name, other.state = 'failed' AS failed,
+             -- What waits for something that failed is as good as failed for those that wait for it in turn.
+             SELECT run.id, other.name,
+                    other.state = 'failed'
+                    OR EXISTS (SELECT FROM run its WHERE its.id = other.current_run_id AND its.reason = 'DependencyFailed')
+                    OR other.reconcile_requested_at IS NOT NULL AND other.current_run_id IS NULL
+                       AND EXISTS (SELECT FROM resource_dependency e JOIN resource deeper ON deeper.id = e.depends_on_id
+                                   WHERE e.resource_id = other.id AND e.wanted AND deeper.state = 'failed') AS failed,
+                    other.state = 'failed' AS itself,
                     other.state NOT IN ('active', 'degraded', 'terminated')
                     OR run.operation = 'delete' AND other.state <> 'terminated'
                     OR run.operation <> 'delete' AND other.reconcile_requested_at IS NOT NULL AS open
@@ -65,7 +72,7 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
              JOIN resource other ON other.id = CASE WHEN run.operation = 'delete' THEN d.resource_id ELSE d.depends_on_id END
              WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
              UNION ALL
-             SELECT run.id, 'the removal of the ' || old.name || ' before it', old.state = 'failed', true
+             SELECT run.id, 'the removal of the ' || old.name || ' before it', old.state = 'failed', old.state = 'failed', true
              FROM run JOIN resource r ON r.id = run.resource_id JOIN application a ON a.id = r.application_id
              JOIN resource old ON old.state <> 'terminated' AND old.desired = 'absent' AND old.id <> r.id
                               AND (old.identity = r.identity OR old.name = r.name)
@@ -73,10 +80,11 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
              WHERE run.status = 'pending' AND run.reason IN ('WaitingForDependency', 'DependencyFailed')
                AND run.operation = 'create' AND (old.identity = r.identity OR oa.name = a.name)),
          standing AS (
-             SELECT id, min(name) FILTER (WHERE failed) AS failed, string_agg(DISTINCT name, ', ') FILTER (WHERE open) AS open
+             SELECT id, min(name || CASE WHEN itself THEN ' failed' ELSE ' waits for what failed' END) FILTER (WHERE failed) AS failed,
+                    string_agg(DISTINCT name, ', ') FILTER (WHERE open) AS open
              FROM needed GROUP BY id),
          told AS (SELECT id, CASE WHEN failed IS NOT NULL THEN 'DependencyFailed' ELSE 'WaitingForDependency' END AS reason,
-                         CASE WHEN failed IS NOT NULL THEN failed || ' failed' ELSE 'waits for ' || open END AS detail
+                         CASE WHEN failed IS NOT NULL THEN failed ELSE 'waits for ' || open END AS detail
                   FROM standing WHERE open IS NOT NULL),
          changed AS (SELECT run.id, told.reason, told.detail FROM run JOIN told USING (id)
                      WHERE run.status = 'pending' AND (run.reason, run.reason_detail) IS DISTINCT FROM (told.reason, told.detail)

@@ -132,10 +132,15 @@ pub async fn page(
                   run.status AS "run_status?: RunStatus", 
                   -- Without a run, one that is to be compared waits for what it names.
                   CASE WHEN run.id IS NOT NULL OR r.reconcile_requested_at IS NULL THEN run.reason
-                       ELSE (SELECT CASE WHEN bool_or(other.state = 'failed') THEN 'DependencyFailed' ELSE 'WaitingForDependency' END
-                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
-                             WHERE d.resource_id = r.id AND d.wanted
-                               AND (other.state NOT IN ('active', 'degraded') OR other.reconcile_requested_at IS NOT NULL)
+                       ELSE (WITH RECURSIVE needed AS (
+                                 SELECT d.depends_on_id AS id FROM resource_dependency d WHERE d.resource_id = r.id AND d.wanted
+                                 UNION
+                                 SELECT d.depends_on_id FROM needed JOIN resource o ON o.id = needed.id
+                                 JOIN resource_dependency d ON d.resource_id = o.id AND d.wanted
+                                 WHERE o.reconcile_requested_at IS NOT NULL AND o.current_run_id IS NULL)
+                             SELECT CASE WHEN bool_or(o.state = 'failed') THEN 'DependencyFailed' ELSE 'WaitingForDependency' END
+                             FROM needed JOIN resource o USING (id)
+                             WHERE o.state NOT IN ('active', 'degraded') OR o.reconcile_requested_at IS NOT NULL
                              HAVING count(*) > 0) END AS "run_reason?", r.error_code, r.error_message,
                   r.provider, r.provider_version, r.state_uncertain_since, r.created_at, r.updated_at
            FROM resource r

@@ -1,6 +1,6 @@
 //! Telling resources that an output which they name has changed.
 
-use sqlx::PgConnection;
+use sqlx::PgPool;
 
 use crate::{domain::ids::ResourceId, store::Result};
 
@@ -8,16 +8,17 @@ use crate::{domain::ids::ResourceId, store::Result};
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn mark_dependents(conn: &mut PgConnection, limit: i64) -> Result<usize> {
+pub async fn mark_dependents(pool: &PgPool, limit: i64) -> Result<usize> {
     let due = sqlx::query_scalar!(
         r#"SELECT id AS "id: ResourceId" FROM resource WHERE dependents_due ORDER BY id LIMIT $1"#,
         limit
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(pool)
     .await?;
     if due.is_empty() {
         return Ok(0);
     }
+    let mut tx = pool.begin().await?;
     let due: Vec<_> = due.into_iter().map(|id| id.0).collect();
     // All at once in the order of identities, as everyone locks resources; this transaction holds no other lock.
     sqlx::query!(
@@ -26,7 +27,7 @@ pub async fn mark_dependents(conn: &mut PgConnection, limit: i64) -> Result<usiz
          ORDER BY identity FOR NO KEY UPDATE",
         &due
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(&mut *tx)
     .await?;
     sqlx::query!(
         "UPDATE resource SET reconcile_requested_at = now(), updated_at = now()
@@ -34,8 +35,9 @@ pub async fn mark_dependents(conn: &mut PgConnection, limit: i64) -> Result<usiz
            AND desired = 'present' AND state NOT IN ('requested', 'terminated') AND reconcile_requested_at IS NULL",
         &due
     )
-    .execute(&mut *conn)
+    .execute(&mut *tx)
     .await?;
-    sqlx::query!("UPDATE resource SET dependents_due = false WHERE id = ANY ($1)", &due).execute(&mut *conn).await?;
+    sqlx::query!("UPDATE resource SET dependents_due = false WHERE id = ANY ($1)", &due).execute(&mut *tx).await?;
+    tx.commit().await?;
     Ok(due.len())
 }
