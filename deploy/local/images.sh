@@ -78,6 +78,7 @@ build slipway/shell:1 $core/shell "$base"
 
 # Packages are fetched and unpacked by some, compiled for by another: together they take little more than the longest.
 logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 pids=()
 side_by_side() {
   local log
@@ -91,28 +92,41 @@ finish() {
     wait "${one%%:*}" || code=$?
     cat "${one#*:}"
   done
-  rm -rf "$logs"
-  pids=()
   return "$code"
 }
 # A binary on the PATH saves the download, and works where there is none; a release that is asked for wins.
 terraform=''
 [[ -n ${TERRAFORM_RELEASE_URL:-} ]] || terraform=$(command -v terraform || command -v tofu || true)
-# The distribution's kubectl, unless another is named.
-kubectl=${KUBECTL:-}
 # What this machine trusts, for a PyPI behind a proxy that has its own certificate.
 trusted=/etc/ssl/certs/ca-certificates.crt
 [[ -s $trusted ]] || trusted=''
 rules=$state/slipway-rules
 rm -f "$rules"
-side_by_side slipway/rules:1 $core/rules slipway/shell:1 "$rules" "$(rules_digest)"
-side_by_side slipway/ansible:1 $core/ansible slipway/shell:1 "$trusted" certificates
-side_by_side slipway/terraform:1 $core/terraform slipway/shell:1 "$terraform"
-side_by_side slipway/kubernetes:1 $core/kubernetes slipway/shell:1 "$kubectl"
-side_by_side slipway/git:1 $core/git slipway/shell:1
-side_by_side slipway/postgres-client:1 providers/postgres/images/postgres-client slipway/shell:1
-side_by_side slipway/s3-client:1 providers/bucket/images/s3-client slipway/shell:1
+
+# Every provider's images, each on the image that its Dockerfile names as BASE: those on `shell` first, then what stands
+# on one of them.
+waiting=()
+for dockerfile in "$root"/providers/*/images/*/Dockerfile; do
+  folder=$(dirname "${dockerfile#"$root"/}")
+  name=slipway/$(basename "$folder"):1
+  on=$(sed -n 's/^ARG BASE=//p' "$dockerfile" | head -n 1)
+  case "$name" in
+    slipway/shell:1) ;;
+    slipway/rules:1) side_by_side "$name" "$folder" "$on" "$rules" "$(rules_digest)" ;;
+    slipway/ansible:1) side_by_side "$name" "$folder" "$on" "$trusted" certificates ;;
+    slipway/terraform:1) side_by_side "$name" "$folder" "$on" "$terraform" ;;
+    # The distribution's kubectl, unless another is named.
+    slipway/kubernetes:1) side_by_side "$name" "$folder" "$on" "${KUBECTL:-}" ;;
+    *)
+      if [[ $on == slipway/shell:1 ]]; then side_by_side "$name" "$folder" "$on"; else waiting+=("$name $folder $on"); fi
+      ;;
+  esac
+done
 finish
+for one in "${waiting[@]}"; do
+  read -r name folder on <<< "$one"
+  build "$name" "$folder" "$on"
+done
 
 # What the new ones replaced, and the stages between.
 if [[ -e $state/images-built ]]; then

@@ -83,6 +83,13 @@ struct Scene {
     crew: Crew<DockerEngine>,
 }
 
+impl Drop for Scene {
+    /// The network that its gates went through would stay: an engine has room for thirty.
+    fn drop(&mut self) {
+        docker::wipe(&self.stage.config.instance.0);
+    }
+}
+
 impl Scene {
     async fn new() -> Self {
         Self::with(&[], &[]).await

@@ -93,18 +93,22 @@ impl Stage {
 impl Drop for Stage {
     /// A test that failed leaves nothing behind either.
     fn drop(&mut self) {
-        if self.struck {
-            return;
+        if !self.struck {
+            wipe(&self.instance);
         }
-        let label = format!("label=dev.slipway.instance={}", self.instance);
-        for (list, remove) in [("ps -aq", "rm -fv"), ("network ls -q", "network rm"), ("volume ls -q", "volume rm")] {
-            let run = |words: &str, more: &[&str]| {
-                std::process::Command::new("docker").args(words.split(' ')).args(more).output()
-            };
-            let Ok(found) = run(list, &["--filter", &label]) else { continue };
-            for one in String::from_utf8_lossy(&found.stdout).lines() {
-                let _ = run(remove, &[one]);
-            }
+    }
+}
+
+/// Removes all that the engine has of an installation.
+pub(crate) fn wipe(instance: &str) {
+    let label = format!("label=dev.slipway.instance={instance}");
+    for (list, remove) in [("ps -aq", "rm -fv"), ("network ls -q", "network rm"), ("volume ls -q", "volume rm")] {
+        let run = |words: &str, more: &[&str]| {
+            std::process::Command::new("docker").args(words.split(' ')).args(more).output()
+        };
+        let Ok(found) = run(list, &["--filter", &label]) else { continue };
+        for one in String::from_utf8_lossy(&found.stdout).lines() {
+            let _ = run(remove, &[one]);
         }
     }
 }

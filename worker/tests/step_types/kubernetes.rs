@@ -130,6 +130,33 @@ async fn a_second_apply_drops_what_is_no_longer_said_and_leaves_what_others_own(
 }
 
 #[tokio::test]
+async fn a_diff_tells_what_somebody_changed_and_changes_nothing() {
+    let (scene, cluster) = scene().await;
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "data": {"password": "YQ=="}});
+    let objects = format!("{WEB}---\n{secret}\n");
+    let diff =
+        |name: &str, after: &[&str]| on(&cluster, name, after, json!({"operation": "diff", "manifest": objects}));
+    let apply = on(&cluster, "apply", &["before"], json!({"manifest": objects, "createNamespace": true}));
+    let run = scene.completes(vec![diff("before", &[]), apply, diff("same", &["apply"])]).await;
+    let before = scene.outputs(run, "before").await;
+    assert_eq!((&before["changed"], &before["changes"]), (&json!(true), &json!(4)));
+    assert_eq!(scene.outputs(run, "same").await, json!({"changed": false, "changes": 0, "drift": []}));
+
+    cluster.alter("deployments", "shop", "web", |object| object["spec"]["replicas"] = 5.into());
+    cluster.alter("configmaps", "shop", "settings", |object| object["data"]["extra"] = "not ours".into());
+    cluster.alter("secrets", "shop", "login", |object| object["data"]["password"] = "Yg==".into());
+    let run = scene.completes(vec![diff("differs", &[])]).await;
+    let differs = scene.outputs(run, "differs").await;
+    let wanted = json!([
+        {"object": "Deployment shop/web", "path": ".spec.replicas", "wanted": 2, "found": 5},
+        {"object": "Secret shop/login", "path": ".data.password", "wanted": "(sensitive)", "found": "(sensitive)"},
+    ]);
+    assert_eq!(differs["drift"], wanted);
+    assert_eq!(cluster.object("deployments", "shop", "web").unwrap()["spec"]["replicas"], 5);
+}
+
+#[tokio::test]
 async fn a_kubeconfig_will_do_and_files_of_the_workspace_and_secrets_stay_hidden() {
     let (scene, cluster) = scene().await;
     let lay = "mkdir -p out; cat > out/secret.yaml <<'END'\napiVersion: v1\nkind: Secret\nmetadata: {name: login}\ndata: {password: aHVudGVyMi1sb25n}\nEND";
