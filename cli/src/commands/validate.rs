@@ -1,10 +1,13 @@
 //! `slipway validate`.
 
-use std::io::Read as _;
+mod check;
+mod folders;
+
+use std::{io::Read as _, path::Path};
 
 use anyhow::Context as _;
-use serde_json::json;
-use shared::formats::score::{self, Mode};
+use serde_json::{Value, json};
+use shared::formats::detect::FileKind;
 
 use super::Globals;
 use crate::{
@@ -12,23 +15,67 @@ use crate::{
     output::{self, Format, clean},
 };
 
-/// Bytes a Score file may have; the server takes no more either.
+pub(crate) use folders::folders;
+
+/// Bytes a file may have; the server takes no more either.
 pub(crate) const FILE_BYTES: u64 = 1024 * 1024;
 
-/// Checks Score files, without a server; every problem with its file, line and column
+/// Checks Score files, workflows and other files, without a server; every problem with its file, line and column
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   slipway validate shop.yaml
   slipway validate --compat apps/*.yaml
+  slipway validate my-team/workflows/*.yaml my-team/provider.yaml
+  slipway validate --as workflow steps.yaml -o json
   render | slipway validate -
+What a file is, it says itself (apiVersion, kind, content); --as says it instead. Of a workflow, in any dialect, it is
+said what was understood. A whole folder of a provider: slipway provider validate DIR.
 Exit codes: 0 every file is valid; 1 one is not, or cannot be read. Resource types are not checked: the server knows them.")]
 pub(crate) struct Arguments {
-    /// Score files, YAML or JSON; - reads standard input
+    /// Files, YAML or JSON; - reads standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<String>,
-    /// Accepts what Innominatus' own files have beyond Score, with a warning each
+    /// Accepts what Innominatus' own Score files have beyond Score, with a warning each
     #[arg(long)]
     compat: bool,
+    /// What the files are, instead of what they seem to be
+    #[arg(long = "as", value_enum, value_name = "KIND")]
+    kind: Option<Kind>,
+}
+
+/// What a file may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// A workload
+    Score,
+    /// A workflow in any dialect
+    Workflow,
+    /// A provider's manifest
+    Provider,
+    /// A goldenpaths.yaml
+    GoldenPaths,
+    /// A step type's manifest
+    StepType,
+}
+
+impl From<Kind> for FileKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Score => Self::Score,
+            Kind::Workflow => Self::Workflow,
+            Kind::Provider => Self::Provider,
+            Kind::GoldenPaths => Self::GoldenPaths,
+            Kind::StepType => Self::StepType,
+        }
+    }
+}
+
+/// What was found out about one file: lines for people, a value for programs.
+#[derive(Debug, Default)]
+struct Checked {
+    lines: Vec<String>,
+    value: Value,
+    valid: bool,
 }
 
 /// Carries it out.
@@ -36,45 +83,24 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When a file is not valid, after printing why.
 pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<()> {
-    let mode = if arguments.compat { Mode::Compat } else { Mode::Strict };
     let (mut results, mut invalid) = (Vec::new(), 0);
     let printer = globals.printer();
     for file in &arguments.files {
         let shown = if file == "-" { "<stdin>" } else { file };
         let checked = match read_file(file) {
-            Ok(text) => score::parse_file(&text, mode, Some(shown)).map_err(|problems| {
-                let lines: Vec<String> = problems.iter().map(|problem| clean(&problem.to_string())).collect();
-                (lines, json!(problems))
-            }),
-            Err(error) => Err((
-                vec![clean(&format!("{error:#}"))],
-                json!([{ "code": "file", "file": shown, "message": format!("{error:#}") }]),
-            )),
-        };
-        invalid += usize::from(checked.is_err());
-        let (lines, result) = match checked {
-            Ok(parsed) => {
-                let count = parsed.score.resources.len();
-                let mut lines: Vec<String> = parsed
-                    .warnings
-                    .iter()
-                    .map(|warning| format!("{shown}:{} (warning)", clean(&warning.to_string())))
-                    .collect();
-                lines.push(format!(
-                    "{shown}: valid: {}, {count} resource{}",
-                    clean(&parsed.score.metadata.name),
-                    if count == 1 { "" } else { "s" }
-                ));
-                (lines, json!({ "file": shown, "valid": true, "warnings": parsed.warnings, "problems": [] }))
-            }
-            Err((lines, problems)) => {
-                (lines, json!({ "file": shown, "valid": false, "warnings": [], "problems": problems }))
+            Ok(text) => check::check(&text, shown, arguments.kind.map(FileKind::from), arguments.compat),
+            Err(error) => {
+                let message = format!("{error:#}");
+                let problems = json!([{ "code": "file", "file": shown, "message": message }]);
+                let value = json!({ "file": shown, "valid": false, "warnings": [], "problems": problems });
+                Checked { lines: vec![clean(&message)], value, valid: false }
             }
         };
+        invalid += usize::from(!checked.valid);
         if printer.format == Format::Table {
-            lines.iter().for_each(|line| output::say!("{line}"));
+            checked.lines.iter().for_each(|line| output::say!("{line}"));
         }
-        results.push(result);
+        results.push(checked.value);
     }
     if printer.format != Format::Table {
         printer.print(&json!({ "items": results }), |_, _| Ok(String::new()))?;
@@ -93,6 +119,10 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<()
 /// # Errors
 /// When it cannot be read, is larger, or is not UTF-8.
 pub(crate) fn read_file(file: &str) -> anyhow::Result<String> {
+    anyhow::ensure!(
+        file == "-" || !Path::new(file).is_dir(),
+        "{file} is a folder: check a provider's with `slipway provider validate {file}`"
+    );
     let source: Box<dyn std::io::Read> = match file {
         "-" => Box::new(std::io::stdin().lock()),
         path => Box::new(std::fs::File::open(path).with_context(|| format!("opening {path}"))?),

@@ -16,6 +16,8 @@ pub mod placeholder;
 pub mod problem;
 pub mod provider;
 pub mod registry;
+#[cfg(test)]
+mod schema_tests;
 pub mod score;
 pub mod source;
 pub mod step_type;

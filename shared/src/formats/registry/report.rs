@@ -13,7 +13,7 @@ use super::{
         folder::Folder,
         problem::{Problem, code},
         provider::{Capability, Category, WorkflowEntry},
-        step_type::BUILT_IN,
+        step_type::{self, BUILT_IN},
         workflow::{Options, Outline, Workflow, parse_one},
     },
     Origin, conflicts,
@@ -98,6 +98,20 @@ pub fn validate_dirs(dirs: &[PathBuf]) -> Vec<Report> {
         reports.push(Report { problems, ..Report::default() });
     }
     reports
+}
+
+/// Names of the step types that the provider brings in whose folder a file lies; none when it lies in none.
+#[must_use]
+pub fn step_types_around(file: &Path) -> Vec<String> {
+    // A relative path ends before its folder does.
+    let Ok(file) = std::path::absolute(file) else { return Vec::new() };
+    let Some(dir) = file.ancestors().skip(1).take(4).find(|dir| Folder::new(dir).manifest().is_some()) else {
+        return Vec::new();
+    };
+    let folder = Folder::new(dir);
+    let files = folder.yaml_files("step-types").unwrap_or_default();
+    let parsed = files.iter().filter_map(|path| step_type::parse(&folder.read(path).ok()?, None).ok());
+    parsed.map(|manifest| manifest.step_type.name).collect()
 }
 
 /// Step types that are there, here or in every installation.
