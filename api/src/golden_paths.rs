@@ -45,8 +45,12 @@ pub(crate) struct GoldenPathView {
     required: Vec<String>,
     /// Parameters that may be given.
     optional: Vec<String>,
-    /// How long it takes, when it ever completed.
+    /// What kind of golden path it is, in its provider's words.
+    group: Option<String>,
+    /// How long it takes by what was measured, when it ever completed.
     estimated_duration: Option<EstimateView>,
+    /// How long it takes in its provider's words.
+    stated_duration: Option<String>,
     /// Why it cannot run on this instance, if so.
     unavailable: Option<String>,
 }
@@ -91,7 +95,9 @@ impl GoldenPathView {
             tags: workflow.tags.clone(),
             required: named(true),
             optional: named(false),
+            group: workflow.group.clone(),
             estimated_duration: past,
+            stated_duration: workflow.estimated_duration.clone(),
             unavailable: workflow.unavailable.clone(),
         }
     }

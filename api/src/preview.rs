@@ -38,7 +38,8 @@ use crate::{
     state::AppState,
 };
 
-/// How long a request waits for its plan. What takes longer is looked at later, under the run's address.
+/// How long a request waits for its plan, or half of what it may take in all if that is less. What takes longer is looked at
+/// later, under the run's address.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -76,8 +77,9 @@ pub(crate) async fn answer(app: &AppState, id: RunId, accepted: Response) -> Res
             }
         }
     };
+    let patience = PATIENCE.min(Duration::from_secs(app.config.api.request_timeout_s) / 2);
     let status = tokio::select! {
-        ended = tokio::time::timeout(PATIENCE, over) => match ended {
+        ended = tokio::time::timeout(patience, over) => match ended {
             Ok(status) => status?,
             Err(_) => return Ok(accepted),
         },

@@ -225,7 +225,11 @@ async fn a_dry_run_shows_the_plan_and_runs_nothing() -> anyhow::Result<()> {
         text(&steps[1], "/config/message")?.contains("starter"),
         "what is not known yet says from where it will come: {plan:#}"
     );
-    assert_eq!(steps[1]["condition"], "parameters.environment == \"production\"", "{plan:#}");
+    let holds = json!({"expression": "parameters.environment == \"production\"", "result": true});
+    assert_eq!(steps[1]["condition"], holds, "{plan:#}");
+    assert_eq!(steps[3]["condition"]["result"], false, "no repository is named: {plan:#}");
+    assert_eq!(steps[2]["unknown"], json!(["config.score"]), "{plan:#}");
+    assert!(steps.iter().all(|step| step["problems"] == json!([])), "{plan:#}");
 
     let listed = stack.client.get("/api/workflows").await?;
     assert_eq!(listed["items"], json!([]), "previews are not among the runs");

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Globals, plan, run_wait, validate, workflow};
 use crate::{
     client::{Body, Client, segment},
-    output::{Printer, clean, inline, seconds, short},
+    output::{Printer, clean, inline, or_dash, seconds, short},
     views,
 };
 
@@ -176,6 +176,7 @@ struct GoldenPath {
     tags: Vec<String>,
     required: Vec<String>,
     estimated_duration: Option<Estimate>,
+    stated_duration: Option<String>,
     unavailable: Option<String>,
     parameters: Vec<Parameter>,
     steps: Vec<Step>,
@@ -225,12 +226,12 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
     }
     let rows = paths.into_iter().map(|it| {
         let takes = if it.required.is_empty() { "-".into() } else { it.required.join(", ") };
-        let about = it.estimated_duration.map_or_else(|| "-".into(), |past| seconds(past.seconds));
+        let about = it.estimated_duration.map(|past| seconds(past.seconds)).or(it.stated_duration);
         let description = match &it.unavailable {
             Some(reason) => format!("unavailable: {reason}"),
             None => it.description.unwrap_or_else(|| "-".into()),
         };
-        vec![it.name, it.provider, takes, about, short(&description, 80)]
+        vec![it.name, it.provider, takes, or_dash(&about), short(&description, 80)]
     });
     Ok(printer.table(&["NAME", "PROVIDER", "NEEDS", "TAKES", "DESCRIPTION"], rows.collect()))
 }
@@ -247,9 +248,10 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     if !it.tags.is_empty() {
         line("tags", &clean(&it.tags.join(", ")));
     }
-    match &it.estimated_duration {
-        Some(past) => line("takes", &format!("about {} ({})", seconds(past.seconds), clean(&past.basis))),
-        None => line("takes", "not known: it has not completed here yet"),
+    match (&it.estimated_duration, &it.stated_duration) {
+        (Some(past), _) => line("takes", &format!("about {} ({})", seconds(past.seconds), clean(&past.basis))),
+        (None, Some(stated)) => line("takes", &format!("{} (as its provider says)", clean(stated))),
+        (None, None) => line("takes", "not known: it has not completed here yet"),
     }
     if let Some(reason) = &it.unavailable {
         line("unavailable", &clean(reason));

@@ -54,7 +54,8 @@ pub(crate) async fn show(client: &Client, printer: Printer, answer: &Value) -> a
 fn table(_: Printer, answer: &Value) -> anyhow::Result<String> {
     let text = |value: &Value, name: &str| clean(value[name].as_str().unwrap_or_default());
     let plan = &answer["plan"];
-    let steps = plan["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut steps: Vec<&Value> = plan["steps"].as_array().into_iter().flatten().collect();
+    steps.sort_by_key(|step| step["order"].as_u64());
     let mut shown = format!(
         "{} of {} {} would run {} step{}; nothing was run\n",
         text(answer, "workflow"),
@@ -70,6 +71,9 @@ fn table(_: Printer, answer: &Value) -> anyhow::Result<String> {
     if let Some(outputs) = plan["outputs"].as_object().filter(|outputs| !outputs.is_empty()) {
         shown.push_str("\noutputs\n");
         members(outputs, "  ", &mut shown);
+    }
+    for problem in plan["problems"].as_array().into_iter().flatten() {
+        shown.push_str(&format!("problem: {}\n", inline(problem)));
     }
     Ok(shown)
 }
@@ -89,17 +93,18 @@ fn step_lines(step: &Value, shown: &mut String) {
         value => inline(value),
     };
     line("after", list("depends_on"));
-    line("when", one("when"));
-    line("if", one("condition"));
+    line("when", Some(one("when")).filter(|when| when != "on_success").unwrap_or_default());
+    line("if", condition(&step["condition"]));
     line("each of", one("for_each"));
     line("image", one("image"));
     line("command", one("command"));
     line("may", privileges(&step["privileges"]));
-    line("reaches", list("egress"));
     line("secrets", list("secrets"));
     line("at most", step["timeout_s"].as_f64().map(seconds).unwrap_or_default());
     line("unknown", list("unknown"));
-    line("problem", one("problem"));
+    for problem in step["problems"].as_array().into_iter().flatten() {
+        line("problem", inline(problem));
+    }
     for (title, name) in [("config", "config"), ("env", "env")] {
         if let Some(fields) = step[name].as_object().filter(|fields| !fields.is_empty()) {
             shown.push_str(&format!("   {title}\n"));
@@ -108,14 +113,29 @@ fn step_lines(step: &Value, shown: &mut String) {
     }
 }
 
+/// The expression, and what it comes to as far as that is known.
+fn condition(value: &Value) -> String {
+    match (value["expression"].as_str(), &value["result"]) {
+        (None, _) => String::new(),
+        (Some(expression), Value::Null) => clean(expression),
+        (Some(expression), Value::Bool(true)) => format!("{}  (it holds)", clean(expression)),
+        (Some(expression), Value::Bool(false)) => {
+            format!("{}  (it does not hold: the step is skipped)", clean(expression))
+        }
+        (Some(expression), result) => format!("{}  ({})", clean(expression), inline(result)),
+    }
+}
+
 /// What is not the default, in one line.
 fn privileges(value: &Value) -> String {
-    let given = value.as_object().into_iter().flatten();
-    let told =
-        given.filter(|(_, value)| !matches!(value, Value::Null | Value::Bool(false)) && value.as_f64() != Some(0.0));
-    told.map(|(name, value)| format!("{} {}", clean(&name.replace('_', " ")), inline(value)))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let nothing = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Object(members) => members.is_empty(),
+        other => other.as_f64() == Some(0.0),
+    };
+    let told = value.as_object().into_iter().flatten().filter(|(_, value)| !nothing(value));
+    let words = told.map(|(name, value)| format!("{} {}", clean(&name.replace('_', " ")), inline(value)));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// `name = value` a line; a text of several lines is shown as such.
@@ -144,9 +164,10 @@ mod tests {
             "workflow": "onboard-team", "provider": "golden", "provider_version": "1.0.0",
             "plan": {
                 "steps": [
-                    {"name": "starter", "type": "shell", "depends_on": [], "image": "slipway/shell:1", "privileges": {"network": "none", "memory_mib": 0},
+                    {"name": "starter", "type": "shell", "order": 1, "when": "on_success", "depends_on": [], "image": "slipway/shell:1", "privileges": {"network": "none", "egress": {}, "memory_mib": 0},
                      "config": {"script": "set -e\necho \u{1b}[31mred\n"}, "env": {"TEAM": "blue"}, "timeout_s": 60, "unknown": []},
-                    {"name": "database", "type": "resource-provisioning", "depends_on": ["starter"], "condition": "parameters.database",
+                    {"name": "database", "type": "resource-provisioning", "depends_on": ["starter"], "order": 2,
+                     "condition": {"expression": "parameters.database", "result": true}, "problems": ["config.ttl is no time"],
                      "config": {"score": "<known after step starter>"}, "unknown": ["config.score"]},
                 ],
                 "outputs": {"application": "<known after step database>"},
@@ -169,8 +190,9 @@ mod tests {
 
         2. database  (resource-provisioning)
            after      starter
-           if         parameters.database
+           if         parameters.database  (it holds)
            unknown    config.score
+           problem    config.ttl is no time
            config
              score = <known after step starter>
 
