@@ -1,46 +1,68 @@
 //! `slipway provider`.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+mod fetched;
+mod sources;
 
-use serde_json::{Value, json};
-use shared::{
-    config::Config,
-    formats::registry::{Registry, Settings},
-};
+use std::path::PathBuf;
 
-use super::{Globals, list::Many};
+use anyhow::Context as _;
+use serde_json::Value;
+use shared::config::Config;
+
+use super::{Globals, list::Many, validate};
 use crate::{
     client::segment,
-    failure::Failure,
-    output::{self, Format, Printer, clean, short},
+    output::{Printer, clean, short},
     views,
 };
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Lists the providers that the server has loaded
+    /// Lists the providers that the server has loaded, in every version
     #[command(visible_alias = "ls")]
     List {
         #[command(flatten)]
         many: Many,
     },
     /// Shows one provider: the types it serves, its workflows
+    #[command(after_help = "Examples:\n  slipway provider get postgres\n  slipway provider get postgres@1.2.0")]
     Get {
-        /// Its name
-        #[arg(value_name = "NAME")]
+        /// Its name, and a version when it is not to be the one that serves by default
+        #[arg(value_name = "NAME[@VERSION]")]
         name: String,
     },
-    /// Checks a folder of providers, without a server; exit code 1 when there is a problem
-    #[command(
-        after_help = "Examples:\n  slipway provider validate providers\n  slipway provider validate providers/postgres providers/core"
-    )]
+    /// Adds a source that the server fetches providers from, or changes the one of that name
+    Add(sources::Add),
+    /// Removes a source and its providers
+    #[command(visible_alias = "rm", after_help = "Example:\n  slipway provider remove postgres")]
+    Remove {
+        /// The source's name
+        #[arg(value_name = "SOURCE")]
+        name: String,
+    },
+    /// Lists the sources that providers are fetched from: commit, status, what is wrong
+    #[command(after_help = "Examples:\n  slipway provider sources\n  slipway provider sources --watch")]
+    Sources {
+        /// Looks again every two seconds, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Has the server fetch every source and read its folders now; exit code 1 when something is not valid
+    #[command(after_help = "Example:\n  slipway provider reload -o json")]
+    Reload,
+    /// Checks folders or repositories of providers, without a server, and says what was understood of each workflow
+    #[command(after_help = "Examples:
+  slipway provider validate providers
+  slipway provider validate providers/postgres providers/core
+  slipway provider validate my-team -o json
+  slipway provider validate https://git.example.org/platform/postgres.git@v1.2.0
+A folder with a goldenpaths.yaml needs no provider.yaml. Step types that neither these folders nor every installation have
+are said to be needed; a workflow that uses one loads, and cannot run until it is installed.
+Exit codes: 0 all are valid; 1 there is a problem.")]
     Validate {
-        /// A provider's folder, or one that holds several
-        #[arg(value_name = "DIR", required = true)]
-        folders: Vec<PathBuf>,
+        /// A provider's folder, one that holds several, or a repository at a tag, branch or commit
+        #[arg(value_name = "DIR|URL@REF", required = true)]
+        places: Vec<String>,
         /// A configuration file of Slipway's: its settings and secrets are checked against what workflows need
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
@@ -57,70 +79,25 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
         Command::List { many } => many.show(globals, "/api/providers", &[], table).await,
         Command::Get { name } => {
             let client = globals.client()?;
-            let path = format!("/api/providers/{}", segment(&name));
-            let (mut value, workflows) =
-                (client.get(&path, &[]).await?, client.get(&format!("{path}/workflows"), &[]).await?);
+            let (name, version) = name.split_once('@').map_or((&*name, None), |(name, version)| (name, Some(version)));
+            let path = format!("/api/providers/{}", segment(name));
+            let query: Vec<_> = version.map(|version| ("version", version.to_owned())).into_iter().collect();
+            let mut value = client.get(&path, &query).await?;
+            let workflows = client.get(&format!("{path}/workflows"), &query).await?;
             if let Some(members) = value.as_object_mut() {
                 members.insert("workflows".into(), workflows.get("items").cloned().unwrap_or(workflows));
             }
             printer.print(&value, detail)
         }
-        Command::Validate { folders, config } => validate(printer, &folders, config.as_deref()),
-    }
-}
-
-fn validate(printer: Printer, folders: &[PathBuf], config: Option<&Path>) -> anyhow::Result<()> {
-    let configured =
-        config.map(|path| Config::load(Some(path))).transpose()?.map(|config| config.providers).unwrap_or_default();
-    let settings: BTreeMap<String, Settings> = configured
-        .into_iter()
-        .map(|(name, given)| {
-            let secrets = given.secrets.into_keys().collect();
-            (name, Settings { settings: given.settings, egress: given.egress, secrets })
-        })
-        .collect();
-    let outcome = Registry::load(folders, &settings);
-    let value = match &outcome {
-        Ok(registry) => json!({ "valid": true, "problems": [], "providers": registry.records() }),
-        Err(problems) => json!({ "valid": false, "problems": problems }),
-    };
-    if printer.format != Format::Table {
-        printer.print(&value, |_, _| Ok(String::new()))?;
-        return outcome.map(drop).map_err(|_| Failure::Said(1).into());
-    }
-    match outcome {
-        Ok(registry) => {
-            for record in registry.records() {
-                let types: Vec<&str> = record.capabilities.keys().map(String::as_str).collect();
-                output::say!(
-                    "{} {}: valid: {} workflows, serves {}",
-                    clean(&record.name),
-                    clean(&record.version),
-                    record.workflows.len(),
-                    clean(&listed(&types))
-                );
-                record.warnings.iter().for_each(|warning| output::say!("  warning: {}", clean(warning)));
-                for workflow in &record.workflows {
-                    if let Some(reason) = &workflow.unavailable {
-                        output::say!(
-                            "  {} cannot run {}: {}",
-                            clean(&workflow.name),
-                            if config.is_some() {
-                                "with these settings and only the providers in this folder"
-                            } else {
-                                "without an instance's settings (--config) or providers beside it"
-                            },
-                            clean(reason)
-                        );
-                    }
-                }
-            }
-            Ok(())
-        }
-        Err(problems) => {
-            problems.iter().for_each(|problem| output::say!("{}", clean(&problem.to_string())));
-            output::say!("{} problem{}", problems.len(), if problems.len() == 1 { "" } else { "s" });
-            Err(Failure::Said(1).into())
+        Command::Add(arguments) => sources::add(globals, arguments).await,
+        Command::Remove { name } => sources::remove(globals, &name).await,
+        Command::Sources { watch } => sources::list(globals, watch).await,
+        Command::Reload => sources::reload(globals).await,
+        Command::Validate { places, config } => {
+            let git = config.as_deref().map(|path| Config::load(Some(path))).transpose()?.unwrap_or_default().git;
+            let scratch = tempfile::tempdir().context("a folder for what is fetched")?;
+            let folders = fetched::folders(&places, &git, scratch.path()).await?;
+            validate::folders(printer, &folders, config.as_deref())
         }
     }
 }
@@ -135,6 +112,9 @@ fn listed(names: &[&str]) -> String {
 struct Provider {
     name: String,
     version: String,
+    default: bool,
+    source: Option<String>,
+    commit: Option<String>,
     category: Option<String>,
     description: Option<String>,
     /// A list of names, or an object by name.
@@ -144,6 +124,15 @@ struct Provider {
 }
 
 impl Provider {
+    /// The source and the commit, or that it is of a folder.
+    fn from(&self) -> String {
+        match (&self.source, &self.commit) {
+            (Some(source), Some(commit)) => format!("{source} {}", sources::short_commit(commit)),
+            (Some(source), None) => source.clone(),
+            (None, _) => "folder".into(),
+        }
+    }
+
     fn types(&self) -> String {
         let named = if self.resource_types.is_null() { &self.capabilities } else { &self.resource_types };
         let names: Vec<&str> = match named {
@@ -169,9 +158,11 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
             _ => "-".into(),
         };
         let (types, description) = (it.types(), short(it.description.as_deref().unwrap_or_default(), 60));
-        vec![it.name, it.version, short(&types, 60), workflows, description]
+        let (from, status) = (it.from(), if it.default { "serves" } else { "by pin" });
+        vec![it.name, it.version, status.into(), from, short(&types, 60), workflows, description]
     });
-    Ok(printer.table(&["NAME", "VERSION", "SERVES", "WORKFLOWS", "DESCRIPTION"], rows.collect()))
+    let headers = ["NAME", "VERSION", "STATUS", "FROM", "SERVES", "WORKFLOWS", "DESCRIPTION"];
+    Ok(printer.table(&headers, rows.collect()))
 }
 
 fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
@@ -179,9 +170,11 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     let mut text = format!("{} {}", clean(&it.name), clean(&it.version));
     text.push_str(&it.category.as_deref().map(|category| format!(" ({})", clean(category))).unwrap_or_default());
     text.push_str(&format!(
-        "\n{}\nserves {}\n\n",
+        "\n{}\nserves {}{}\nfrom {}\n\n",
         clean(it.description.as_deref().unwrap_or_default()),
-        clean(&it.types())
+        clean(&it.types()),
+        if it.default { "" } else { ", where an application pins this version" },
+        clean(&it.from())
     ));
     let workflows = it.workflows.as_array().cloned().unwrap_or_default();
     let rows = workflows.iter().map(|workflow| {
