@@ -1,7 +1,10 @@
 //! Every command, in one place.
 
 mod again;
+mod app;
 mod approval;
+mod changes;
+mod convert;
 mod delete;
 mod deploy;
 mod golden_path;
@@ -13,6 +16,7 @@ mod progress;
 mod provider;
 mod queue;
 mod resource;
+mod rollback;
 mod run_wait;
 mod status;
 mod validate;
@@ -74,6 +78,10 @@ enum Command {
     Status(status::Arguments),
     Logs(logs::Arguments),
     Delete(delete::Arguments),
+    Rollback(rollback::Arguments),
+    /// Applications: what was submitted, protection from deletion, time to live
+    #[command(subcommand, visible_alias = "apps")]
+    App(app::Command),
     /// Resources: list them, look at one, try a failed one again
     #[command(subcommand, visible_alias = "resources")]
     Resource(resource::Command),
@@ -122,6 +130,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Status(arguments) => status::run(&globals, arguments).await,
         Command::Logs(arguments) => logs::run(&globals, arguments).await,
         Command::Delete(arguments) => delete::run(&globals, arguments).await,
+        Command::Rollback(arguments) => rollback::run(&globals, arguments).await,
+        Command::App(command) => app::run(&globals, command).await,
         Command::Resource(command) => resource::run(&globals, command).await,
         Command::Workflow(command) => workflow::run(&globals, command).await,
         Command::Approval(command) => approval::run(&globals, command).await,

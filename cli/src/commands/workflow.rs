@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Globals, again, approval,
+    Globals, again, approval, convert,
     list::{Many, query},
     logs, plan,
 };
@@ -65,6 +65,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
+    Convert(convert::Arguments),
     Retry(again::Retry),
     Rerun(again::Rerun),
     /// Lets a step begin that waits to be started
@@ -108,6 +109,7 @@ An input that is valid JSON keeps its type: --input days=30 is a number, --input
 pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<()> {
     let printer = globals.printer();
     match command {
+        Command::Convert(arguments) => convert::run(printer, &arguments),
         Command::List { status, app, operation, workflow, provider, queue, many } => {
             let filters = query([
                 ("status", status),
