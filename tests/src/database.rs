@@ -49,6 +49,15 @@ impl TestDatabase {
         Ok(Self { store, pool, url, admin_url, name })
     }
 
+    /// The data of every event of a kind, oldest first.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn events(&self, kind: &str) -> anyhow::Result<Vec<serde_json::Value>> {
+        let data = sqlx::query_scalar("SELECT data FROM event WHERE type = $1 ORDER BY xid, id").bind(kind);
+        Ok(data.fetch_all(&self.pool).await?)
+    }
+
     /// The settings that lead to it.
     #[must_use]
     pub fn config(&self) -> config::Database {

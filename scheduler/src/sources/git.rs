@@ -103,8 +103,8 @@ impl<'a> Sandbox<'a> {
         if status.success() {
             return Ok(printed);
         }
-        // A file that grew over its limit ends the process that wrote it; git tells of its children's end so.
-        if said.contains("signal 25") || said.contains("File too large") || status.to_string().contains("signal: 25") {
+        // A file that reaches its limit ends the process that writes it, and git tells of that in many ways.
+        if size_of(self.folder.path()) >= self.settings.max_fetch_bytes {
             return Err(GitError::TooLarge(self.settings.max_fetch_bytes));
         }
         let said = said.trim();

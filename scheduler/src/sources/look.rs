@@ -124,7 +124,8 @@ struct Look<'a> {
     /// What is wrong with the set as a whole.
     problems: Vec<Problem>,
     list_problems: Vec<String>,
-    providers: Vec<String>,
+    /// `name@version` of what was built, if anything was.
+    built: Option<Vec<String>>,
 }
 
 impl<'a> Look<'a> {
@@ -140,7 +141,7 @@ impl<'a> Look<'a> {
             findings: Vec::new(),
             problems: Vec::new(),
             list_problems: Vec::new(),
-            providers: Vec::new(),
+            built: None,
         })
     }
 
@@ -334,7 +335,7 @@ impl<'a> Look<'a> {
     /// Stores the set and everything that goes with it in one transaction, then plans with it.
     async fn publish(&mut self, registry: Registry, changes: &[usize]) -> anyhow::Result<()> {
         let records = registry.records();
-        self.providers = records.iter().map(|record| format!("{}@{}", record.name, record.version)).collect();
+        self.built = Some(named(&records));
         for at in changes {
             self.findings[*at].taken = true;
         }
@@ -364,7 +365,7 @@ impl<'a> Look<'a> {
             }
         }
         if changes.is_empty() && generation != self.built_on {
-            set::note_loaded(&mut tx, None, None, &self.providers, generation).await?;
+            set::note_loaded(&mut tx, None, None, &named(&records), generation).await?;
         }
         notify(&mut tx).await?;
         tx.commit().await.map_err(StoreError::from)?;
@@ -435,11 +436,8 @@ impl<'a> Look<'a> {
             .map(|message| json!({ "code": "file", "message": message, "path": "" }))
             .collect();
         problems.extend(self.problems.iter().take(MAX_TOLD * 4).map(|problem| json!(problem)));
-        let named = |record: &ProviderRecord| format!("{}@{}", record.name, record.version);
-        let providers = match &self.providers[..] {
-            [] => self.scheduler.providers.current().records().iter().map(named).collect(),
-            built => built.to_vec(),
-        };
+        let current = || named(&self.scheduler.providers.current().records());
+        let providers = self.built.clone().unwrap_or_else(current);
         json!({
             "valid": !failed && problems.is_empty(),
             "generation": self.generation,
@@ -448,6 +446,11 @@ impl<'a> Look<'a> {
             "problems": problems,
         })
     }
+}
+
+/// `name@version` of each.
+fn named(records: &[ProviderRecord]) -> Vec<String> {
+    records.iter().map(|record| format!("{}@{}", record.name, record.version)).collect()
 }
 
 /// The source as it was given.

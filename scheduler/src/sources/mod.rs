@@ -29,7 +29,7 @@ use tokio::{
 use uuid::Uuid;
 
 pub use fetch::{Failure, Found, fetch};
-pub use set::settings;
+pub use set::{settings, unpacked};
 pub use tree::Tree;
 
 use crate::tasks::Scheduler;

@@ -54,23 +54,27 @@ pub(super) async fn build(config: &Config, parts: Vec<Part>) -> anyhow::Result<R
         let scratch = tempfile::Builder::new().prefix("slipway-providers-").tempdir()?;
         let mut origins: Vec<Origin> = folders.into_iter().map(Origin::from).collect();
         for part in &parts {
-            origins.push(unpacked(part, scratch.path())?);
+            origins.push(unpacked(&part.source, &part.commit, &part.content, scratch.path())?);
         }
         anyhow::Ok(Registry::load_from(&origins, &settings))
     });
     built.await.context("loading providers")?
 }
 
-fn unpacked(part: &Part, scratch: &Path) -> anyhow::Result<Origin> {
-    let dir = scratch.join(&part.source);
+/// Unpacks the files of a source into a folder of its own below `scratch`, to be loaded from there.
+///
+/// # Errors
+/// When they are not what [`super::fetch`] gives, or the disk is full.
+pub fn unpacked(source: &str, commit: &str, content: &[u8], scratch: &Path) -> anyhow::Result<Origin> {
+    let dir = scratch.join(source);
     std::fs::create_dir(&dir)?;
-    tree::unpack(&part.content, &dir).with_context(|| format!("unpacking the source {}", part.source))?;
-    let short = part.commit.get(..12).unwrap_or(&part.commit);
+    tree::unpack(content, &dir).with_context(|| format!("unpacking the source {source}"))?;
+    let short = commit.get(..12).unwrap_or(commit);
     Ok(Origin {
         dir,
-        label: Some(format!("{}@{short}", part.source)),
-        source: Some(part.source.clone()),
-        commit: Some(part.commit.clone()),
+        label: Some(format!("{source}@{short}")),
+        source: Some(source.to_owned()),
+        commit: Some(commit.to_owned()),
     })
 }
 
