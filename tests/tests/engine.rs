@@ -70,7 +70,7 @@ async fn an_approval_survives_a_restart_of_everything() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_workflow_started_by_another_gives_its_outputs_to_the_step_that_waits() -> anyhow::Result<()> {
-    let stack = Stack::start(Options::scripted()).await?;
+    let stack = Stack::start(Options { schedulers: 2, ..Options::scripted() }).await?;
     let id = stack.client.execute("starts", &json!({})).await?;
     let run = stack.run_becomes(&id, &["suspended"]).await?;
     assert_eq!(run["reason"], "WaitingForChild");
@@ -117,7 +117,7 @@ async fn a_cancelled_run_stops_the_runs_that_it_started() -> anyhow::Result<()> 
 
 #[tokio::test]
 async fn a_step_asks_for_resources_and_waits_for_them() -> anyhow::Result<()> {
-    let stack = Stack::start(Options::scripted()).await?;
+    let stack = Stack::start(Options { schedulers: 2, ..Options::scripted() }).await?;
     let id = stack.client.execute("provisions", &json!({"application": "made"})).await?;
     let run = stack.run_becomes(&id, &["completed", "failed"]).await?;
     assert_eq!(run["status"], "completed", "{run:#}");
@@ -144,7 +144,7 @@ async fn a_step_asks_for_resources_and_waits_for_them() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn runs_of_one_group_never_run_at_the_same_time() -> anyhow::Result<()> {
-    let stack = Stack::start(Options { workers: 2, ..Options::scripted() }).await?;
+    let stack = Stack::start(Options { workers: 2, schedulers: 2, ..Options::scripted() }).await?;
     let mut ids = Vec::new();
     for _ in 0..6 {
         ids.push(stack.client.execute("takes-turns", &json!({"env": "prod"})).await?);
@@ -152,6 +152,7 @@ async fn runs_of_one_group_never_run_at_the_same_time() -> anyhow::Result<()> {
     for id in &ids {
         stack.run_becomes(id, &["completed"]).await?;
     }
+    assert_eq!(stack.count("SELECT count(*) FROM run WHERE concurrency_group = 'turns-prod'").await?, 6);
     let overlaps = "SELECT count(*) FROM run a JOIN run b ON a.id < b.id AND a.concurrency_group = b.concurrency_group
                     AND tstzrange(a.started_at, a.finished_at) && tstzrange(b.started_at, b.finished_at)";
     assert_eq!(stack.count(overlaps).await?, 0);

@@ -124,6 +124,7 @@ impl World {
             detail: "a step waits".into(),
             until_s: None,
             waiting,
+            cancel_heeded: false,
         };
         lease::suspend(&self.database.store, lease, &suspension).await.unwrap()
     }
