@@ -35,6 +35,15 @@ impl RunData {
         self
     }
 
+    /// With another value of one parameter.
+    #[must_use]
+    pub fn with_parameter(mut self, name: &str, value: Value) -> Self {
+        if let Value::Object(parameters) = &mut self.parameters {
+            parameters.insert(name.to_owned(), value);
+        }
+        self
+    }
+
     /// The whole, with the steps as they stand and what those before have set, the later ones last.
     #[must_use]
     pub fn context<'a>(

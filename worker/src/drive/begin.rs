@@ -9,6 +9,7 @@ use shared::{
         run::{RunKind, error_code},
         step::StepStatus,
     },
+    formats::workflow::defaults_to_render,
     store::{lease::Claimed, run::Finish, step},
 };
 use tokio::time::Instant;
@@ -116,16 +117,30 @@ pub(super) async fn begin<E: Engine>(
     Course::new(&scope, &plan, &graph, rows, data).run().await
 }
 
-/// What templates see before any step has run, the plan's own variables filled in.
+/// What templates see before any step has run: defaults that are made of other parameters, and the plan's own variables,
+/// filled in.
 async fn initial_data<E: Engine>(worker: &Arc<Context<E>>, claimed: &Claimed, plan: &Plan) -> Result<RunData, Setback> {
-    let data = RunData::of(claimed, &plan.settings);
+    let mut data = RunData::of(claimed, &plan.settings);
+    let render = async |data: &RunData, values: Map<String, Value>, what: &str| {
+        let context = data.context(std::iter::empty(), std::iter::empty());
+        let request = RenderRequest { context, values, ..RenderRequest::default() };
+        let rendered = worker.renderer.render(request).await.map_err(|error| contract::setback(what, &error))?;
+        Ok::<_, Setback>(rendered.values)
+    };
+    let inputs = claimed.inputs.as_object().cloned().unwrap_or_default();
+    // One after the other: a default may be made of one before it.
+    for name in defaults_to_render(&plan.parameters, &inputs) {
+        let Some(default) = inputs.get(&name) else { continue };
+        let values = Map::from_iter([(name.clone(), default.clone())]);
+        let rendered = render(&data, values, "a parameter's default").await?;
+        for (name, value) in rendered {
+            data = data.with_parameter(&name, value);
+        }
+    }
     if plan.variables.is_empty() {
         return Ok(data);
     }
     let values: Map<String, Value> = plan.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let context = data.context(std::iter::empty(), std::iter::empty());
-    let request = RenderRequest { context, values, ..RenderRequest::default() };
-    let rendered = worker.renderer.render(request).await;
-    let rendered = rendered.map_err(|error| contract::setback("the workflow's variables", &error))?;
-    Ok(data.with_variables(rendered.values))
+    let variables = render(&data, values, "the workflow's variables").await?;
+    Ok(data.with_variables(variables))
 }
