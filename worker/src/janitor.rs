@@ -9,16 +9,18 @@ use std::{
 
 use shared::{
     domain::{ids::Fence, run::RunStatus},
-    store::{log, worker},
+    store::{log, prune, worker},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{context::Context, engine::Engine, log_archive};
+use crate::{context::Context, engine::Engine, log_archive, workspace};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_secs(30);
 /// Logs archived in one pass.
 const LOGS: i64 = 50;
+/// Forgotten runs whose part of the archive is removed in one pass.
+const PRUNED: i64 = 200;
 /// Finished runs looked at for that in one pass.
 const LOOKS: i64 = 20_000;
 /// A run is given its end before that is committed, and its worker archives the log after that: so far back the next pass
@@ -75,7 +77,28 @@ pub async fn pass<E: Engine>(cx: &Context<E>) -> anyhow::Result<()> {
             }
         }
     }
-    archive_logs(cx).await
+    archive_logs(cx).await?;
+    empty_archive(cx).await
+}
+
+/// Removes from the archive what runs left there that are forgotten.
+async fn empty_archive<E: Engine>(cx: &Context<E>) -> anyhow::Result<()> {
+    let pool = cx.store.pool();
+    let mut gone = Vec::new();
+    for run in prune::pruned_runs(pool, PRUNED).await? {
+        let removed = async {
+            cx.archive.delete_folder(&workspace::folder(run)).await?;
+            cx.archive.delete(&log_archive::key(run)).await
+        };
+        match removed.await {
+            Ok(()) => gone.push(run),
+            Err(error) => tracing::warn!(run.id = %run, %error, "what a forgotten run left in the archive stays for now"),
+        }
+    }
+    if !gone.is_empty() {
+        prune::forget_pruned(pool, &gone).await?;
+    }
+    Ok(())
 }
 
 /// Archives logs whose worker did not, oldest first, going on where the last pass of this worker ended.

@@ -16,6 +16,12 @@ use crate::{context::Context, engine::Engine};
 /// Lines read at once.
 const PAGE: i64 = 2_000;
 
+/// Where the log of a run is in the archive.
+#[must_use]
+pub fn key(run: RunId) -> String {
+    format!("logs/{run}.ndjson.gz")
+}
+
 /// Archives the log of a run that is over and records where. Done twice, it does no harm.
 ///
 /// # Errors
@@ -42,7 +48,7 @@ pub async fn archive<E: Engine>(cx: &Context<E>, run: RunId) -> anyhow::Result<(
         return Ok(());
     }
     let content = packed.finish()?;
-    let key = format!("logs/{run}.ndjson.gz");
+    let key = key(run);
     let archived = Archived {
         key: key.clone(),
         sha256: Sha256::digest(&content).to_vec(),

@@ -12,6 +12,7 @@ use shared::{
         plan::{Plan, PlannedStep},
         run::{Operation, RunKind, RunStatus},
         states::Applied,
+        step::StepStatus,
     },
     queue::LiveLogs,
     store::{
@@ -218,6 +219,26 @@ impl Stage {
     pub(crate) async fn step(&self, run: RunId, name: &str) -> step::Step {
         let steps = step::list(self.store.pool(), run).await.unwrap();
         steps.into_iter().find(|step| step.name == name).expect("the step exists")
+    }
+
+    /// Where all steps stand, by name.
+    pub(crate) async fn statuses(&self, run: RunId) -> BTreeMap<String, StepStatus> {
+        let steps = step::list(self.store.pool(), run).await.unwrap();
+        steps.into_iter().map(|step| (step.name, step.status)).collect()
+    }
+
+    /// Returns once the step stands there.
+    pub(crate) async fn until(&self, run: RunId, name: &str, status: StepStatus) {
+        while self.statuses(run).await.get(name) != Some(&status) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Asks for the run to stop.
+    pub(crate) async fn cancel(&self, run: RunId) {
+        let mut tx = self.store.begin().await.unwrap();
+        run::request_cancel(&mut tx, run, "someone", "not needed").await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     pub(crate) async fn log(&self, run: RunId) -> Vec<Line> {
