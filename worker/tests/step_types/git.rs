@@ -162,12 +162,16 @@ async fn a_token_opens_a_repository_over_https_and_is_shown_to_nobody() {
     let steps = vec![
         shell("make", &[], "echo hello > file"),
         of("commit", &["make"], json!({"operation": "commit", "source": "file", "branch": "main"})),
-        of("clone", &["commit"], json!({"operation": "clone", "path": "copy"})),
-        shell("look", &["clone"], "cat copy/file; grep -r forge-token copy/.git || echo clean"),
+        // Both start from the same commit: the second to push takes in what the first did.
+        of("left", &["commit"], json!({"operation": "commit", "source": "file", "targetPath": "left"})),
+        of("right", &["commit"], json!({"operation": "commit", "source": "file", "targetPath": "right"})),
+        of("clone", &["left", "right"], json!({"operation": "clone", "path": "copy"})),
+        shell("look", &["clone"], "cat copy/file copy/left copy/right; grep -r forge-token copy/.git || echo clean"),
     ];
     let run = scene.completes(steps).await;
     let printed = scene.stage.printed(run).await;
     assert_eq!(&printed[printed.len() - 2..], ["hello", "clean"]);
+    assert_eq!(printed.iter().filter(|line| *line == "hello").count(), 3);
     assert!(!scene.told(run).await.contains("forge-token-9a"));
 
     let mut other = of("other", &[], json!({"operation": "clone", "path": "copy"}));
