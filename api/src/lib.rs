@@ -16,6 +16,7 @@ mod openapi;
 mod outputs;
 mod page;
 mod preview;
+mod provider_sources;
 mod providers;
 mod query_names;
 mod queues;
@@ -30,6 +31,7 @@ mod state;
 mod submission;
 mod tail;
 mod terraform_state;
+mod webhooks;
 mod workers;
 mod workflows;
 

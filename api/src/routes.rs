@@ -15,13 +15,13 @@ use utoipa_axum::{
 };
 
 use crate::{
-    approvals, auth, error::Problem, execute, golden_paths, graph, health, logs, openapi, preview, providers, query_names, queues, request, resources, retries, specs,
-    state::AppState, terraform_state, workers, workflows,
+    approvals, auth, error::Problem, execute, golden_paths, graph, health, logs, openapi, preview, provider_sources, providers, query_names, queues, request, resources, retries, specs,
+    state::AppState, terraform_state, webhooks, workers, workflows,
 };
 
 /// The service, and the description of it that is generated from the same handlers.
 pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
-    let open = OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(health::readyz));
+    let open = OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(health::readyz)).routes(routes!(webhooks::push));
 
     let keyed = OpenApiRouter::new()
         .routes(routes!(health::metrics))
@@ -61,6 +61,10 @@ pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
         .routes(routes!(providers::list))
         .routes(routes!(providers::get))
         .routes(routes!(providers::workflows))
+        .routes(routes!(provider_sources::list, provider_sources::put))
+        .routes(routes!(provider_sources::remove))
+        .routes(routes!(provider_sources::reload))
+        .routes(routes!(provider_sources::validate))
         .routes(routes!(queues::list))
         .routes(routes!(workers::list))
         .routes(routes!(openapi::document));

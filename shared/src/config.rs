@@ -249,6 +249,8 @@ pub struct Git {
     pub private_hosts: Vec<String>,
     /// `host` or `host:port` that may be spoken to over `http://`, where anyone on the way can change what is fetched.
     pub plain_http_hosts: Vec<String>,
+    /// Certificates to trust instead of the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
     /// How `ssh://` repositories are reached. None: no `ssh://`.
     pub ssh: Option<GitSsh>,
     /// Passwords and tokens for https, by the name that a source gives.
@@ -275,6 +277,7 @@ impl Default for Git {
             folders: Vec::new(),
             private_hosts: Vec::new(),
             plain_http_hosts: Vec::new(),
+            ca_file: None,
             ssh: None,
             credentials: BTreeMap::new(),
             webhook_secrets: BTreeMap::new(),
