@@ -242,7 +242,7 @@ impl Planner<'_> {
                 .map(|(name, version)| (name.as_str(), version.as_str())),
         };
         match self.registry.plan_for(&asked) {
-            Ok((planned, _)) => {
+            Ok(planned) => {
                 change.provider = Some(planned.provider);
                 change.provider_version = Some(planned.provider_version);
                 change.workflow = Some(planned.workflow);

@@ -94,7 +94,8 @@ pub async fn page(
            LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
            CROSS JOIN LATERAL (
                SELECT count(*) AS resources,
-                      count(*) FILTER (WHERE r.state = 'active' AND r.reconcile_requested_at IS NULL AND NOT r.dependents_due) AS active,
+                      count(*) FILTER (WHERE r.state = 'active' AND r.desired = 'present' AND r.reconcile_requested_at IS NULL
+                                            AND NOT r.dependents_due) AS active,
                       count(*) FILTER (WHERE r.state = 'failed') AS failed
                FROM resource r
                WHERE r.state <> 'terminated'
@@ -183,10 +184,21 @@ pub async fn delete(conn: &mut PgConnection, name: &str, actor: &str) -> Result<
     if found.protected {
         return Ok(Deletion::Protected { application: true, resources: Vec::new() });
     }
-    let resources = match resource::release_all(&mut *conn, found.id, actor).await? {
-        Ok(resources) => resources,
-        Err(resources) => return Ok(Deletion::Protected { application: false, resources }),
-    };
+    if let Err(resources) = resource::release_all(&mut *conn, found.id, actor).await? {
+        return Ok(Deletion::Protected { application: false, resources });
+    }
+    // Those too that an earlier spec dropped and that are not gone yet. Their ends take the application's lock after their
+    // own, so this one is had first: whoever is last sees that the application goes too.
+    sqlx::query!("SELECT id FROM application WHERE id = $1 FOR NO KEY UPDATE", found.id.0)
+        .fetch_one(&mut *conn)
+        .await?;
+    let leaving = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM resource WHERE application_id = $1 AND state <> 'terminated' AND desired = 'absent'"#,
+        found.id.0
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let resources = usize::try_from(leaving).unwrap_or(usize::MAX);
     sqlx::query!(
         "UPDATE application SET delete_requested_at = now(), updated_at = now(),
                 deleted_at = CASE WHEN $2 THEN now() END

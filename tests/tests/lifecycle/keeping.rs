@@ -18,17 +18,17 @@ async fn put(stack: &Stack, path: &str, body: &Value) -> anyhow::Result<Value> {
 #[tokio::test]
 async fn a_rollback_makes_everything_as_it_was_by_a_new_generation() -> anyhow::Result<()> {
     let stack = Stack::start(Options::scripted()).await?;
-    let first = Score::new("back").resource("a", "scripted", &value("1")).resource("b", "scripted", &value("b"));
+    let first = Score::new("back").resource("aa", "scripted", &value("1")).resource("bb", "scripted", &value("b"));
     submit(&stack, &first).await?;
     settled(&stack, "back").await?;
-    let second = Score::new("back").resource("a", "scripted", &value("2")).resource("c", "scripted", &value("c"));
+    let second = Score::new("back").resource("aa", "scripted", &value("2")).resource("cc", "scripted", &value("c"));
     submit(&stack, &second).await?;
     settled(&stack, "back").await?;
 
     let answer = stack.client.post("/api/specs/back/rollback", &json!({"generation": 1})).await?.ok()?;
     assert_eq!(answer["generation"], 3);
     stack
-        .until("c is gone and b is there", MINUTE, async || {
+        .until("cc is gone and bb is there", MINUTE, async || {
             let application = stack.client.get("/api/specs/back").await?;
             let names: Vec<&str> = application["items"]
                 .as_array()
@@ -36,10 +36,10 @@ async fn a_rollback_makes_everything_as_it_was_by_a_new_generation() -> anyhow::
                 .iter()
                 .filter_map(|it| it["name"].as_str())
                 .collect();
-            Ok((application["status"] == "active" && !names.contains(&"c") && names.contains(&"b")).then_some(()))
+            Ok((application["status"] == "active" && !names.contains(&"cc") && names.contains(&"bb")).then_some(()))
         })
         .await?;
-    assert_eq!(resource(&stack, "back", "a").await?["outputs"]["value"], "1");
+    assert_eq!(resource(&stack, "back", "aa").await?["outputs"]["value"], "1");
     let history = stack.client.get("/api/specs/back/generations").await?;
     assert_eq!((&history["items"][0]["restores"], &history["items"][0]["number"]), (&json!(1), &json!(3)));
     stack.finish().await
@@ -83,24 +83,24 @@ async fn an_application_is_deleted_when_its_time_is_over_unless_it_is_protected(
 #[tokio::test]
 async fn a_protected_resource_survives_specs_that_drop_it_and_deletions() -> anyhow::Result<()> {
     let stack = Stack::start(Options::scripted()).await?;
-    let both = Score::new("safe").resource("a", "scripted", &value("1")).resource("b", "scripted", &value("2"));
-    let one = Score::new("safe").resource("b", "scripted", &value("2"));
+    let both = Score::new("safe").resource("aa", "scripted", &value("1")).resource("bb", "scripted", &value("2"));
+    let one = Score::new("safe").resource("bb", "scripted", &value("2"));
     submit(&stack, &both).await?;
     settled(&stack, "safe").await?;
-    put(&stack, "/api/specs/safe/protection", &json!({"protected": true, "resource": "a"})).await?;
+    put(&stack, "/api/specs/safe/protection", &json!({"protected": true, "resource": "aa"})).await?;
     for refused in [
         stack.client.submit(&one.yaml()).await?,
         stack.client.send(Method::DELETE, "/api/specs/safe", &[], None).await?,
     ] {
-        assert_eq!((refused.status.as_u16(), &refused.body["resources"]), (409, &json!(["a"])), "{:#}", refused.body);
+        assert_eq!((refused.status.as_u16(), &refused.body["resources"]), (409, &json!(["aa"])), "{:#}", refused.body);
         assert!(
-            refused.body["detail"].as_str().is_some_and(|it| it.contains("slipway app unprotect safe/a")),
+            refused.body["detail"].as_str().is_some_and(|it| it.contains("slipway app unprotect safe/aa")),
             "{:#}",
             refused.body
         );
     }
     assert_eq!(stack.count("SELECT count(*) FROM run WHERE operation = 'delete'").await?, 0);
-    put(&stack, "/api/specs/safe/protection", &json!({"protected": false, "resource": "a"})).await?;
+    put(&stack, "/api/specs/safe/protection", &json!({"protected": false, "resource": "aa"})).await?;
     torn_down(&stack, "safe").await?;
     stack.finish().await
 }
@@ -132,15 +132,15 @@ async fn tags_and_a_named_workflow_choose_how_a_resource_is_made() -> anyhow::Re
 async fn a_dry_run_names_providers_workflows_and_what_cannot_be_done() -> anyhow::Result<()> {
     let stack = Stack::start(Options::scripted()).await?;
     let first = Score::new("dry")
-        .resource("a", "scripted", &value("1"))
-        .resource("b", "scripted", &value("${resources.a.value}"))
+        .resource("aa", "scripted", &value("1"))
+        .resource("bb", "scripted", &value("${resources.aa.value}"))
         .resource("hard", "unchangeable", &value("1"))
         .resource("old", "scripted", &value("1"));
     submit(&stack, &first).await?;
     settled(&stack, "dry").await?;
     let next = Score::new("dry")
-        .resource("a", "scripted", &value("2"))
-        .resource("b", "scripted", &value("${resources.a.value}"))
+        .resource("aa", "scripted", &value("2"))
+        .resource("bb", "scripted", &value("${resources.aa.value}"))
         .resource("hard", "unchangeable", &value("2"))
         .resource("new", "scripted", &value("1"));
     let before = stack.count("SELECT count(*) FROM event").await?;
@@ -161,10 +161,10 @@ async fn a_dry_run_names_providers_workflows_and_what_cannot_be_done() -> anyhow
         .collect();
     let expected = [
         "delete old delete-scripted true",
-        "update a update-scripted true",
+        "update aa update-scripted true",
         "update hard - false",
         "create new create-scripted true",
-        "compare b update-scripted true",
+        "compare bb update-scripted true",
     ];
     assert_eq!(told, expected);
     assert_eq!((&answer["problems"], &answer["changes"][1]["params"][0]["before"]), (&json!(1), &json!("1")));

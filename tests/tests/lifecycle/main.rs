@@ -68,6 +68,17 @@ async fn order_of(stack: &Stack, event: &str) -> anyhow::Result<Vec<String>> {
     Ok(sqlx::query_scalar(sql).bind(event).fetch_all(&stack.pool).await?)
 }
 
+/// Fails when two runs of one resource were on at the same time.
+async fn never_two_at_once(stack: &Stack) -> anyhow::Result<()> {
+    let sql = "SELECT format('%s: %s %s from %s to %s, %s %s from %s to %s', r.name, a.operation, a.status, a.started_at, a.finished_at,
+                             b.operation, b.status, b.started_at, b.finished_at)
+               FROM run a JOIN run b ON a.resource_id = b.resource_id AND a.id < b.id JOIN resource r ON r.id = a.resource_id
+               WHERE a.started_at < b.finished_at AND b.started_at < a.finished_at";
+    let overlaps: Vec<String> = sqlx::query_scalar(sql).fetch_all(&stack.pool).await?;
+    anyhow::ensure!(overlaps.is_empty(), "runs of one resource overlapped: {overlaps:?}");
+    Ok(())
+}
+
 /// Params of a scripted resource: its value, and what its change does.
 fn value(value: &str) -> Value {
     json!({ "value": value })

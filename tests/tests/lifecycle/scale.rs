@@ -9,7 +9,7 @@ use tests::{
     stack::{Options, Stack},
 };
 
-use super::{resource, settled, submit, torn_down};
+use super::{never_two_at_once, resource, settled, submit, torn_down};
 
 /// Numbers that look random and are the same each time.
 struct Dice(u64);
@@ -84,67 +84,65 @@ async fn thirty_resources_of_real_containers_are_made_changed_and_removed_in_ord
     stack.finish().await
 }
 
-/// A spec over six names and two types; some hold a value of another.
-fn any_spec(dice: &mut Dice) -> Score {
-    (0..6_usize).fold(Score::new("dizzy"), |score, number| {
+/// Name, type and what its value has to become, for each resource of a spec.
+type Wanted = Vec<(String, &'static str, String)>;
+
+/// A spec over eight names and two types; some take the value of another.
+fn any_spec(dice: &mut Dice) -> (Score, Wanted) {
+    let mut wanted = Wanted::new();
+    let mut score = Score::new("dizzy");
+    for number in 0..8 {
         if dice.roll(3) == 0 {
-            return score;
+            continue;
         }
-        let kind = if dice.roll(5) == 0 { "other-scripted" } else { "scripted" };
-        score.resource(&format!("r{number}"), kind, &json!({"value": format!("v{}", dice.roll(3))}))
-    })
+        let (name, kind) = (format!("r{number}"), if dice.roll(4) == 0 { "other-scripted" } else { "scripted" });
+        let own = format!("v{}", dice.roll(3));
+        let (written, value) = match wanted.get(dice.roll(wanted.len() + 1)) {
+            Some((other, _, value)) => (format!("{own}-${{resources.{other}.value}}"), format!("{own}-{value}")),
+            None => (own.clone(), own),
+        };
+        score = score.resource(&name, kind, &json!({ "value": written }));
+        wanted.push((name, kind, value));
+    }
+    (score, wanted)
 }
 
 #[tokio::test]
 async fn any_sequence_of_submissions_comes_to_the_last_one() -> anyhow::Result<()> {
     let stack = Stack::start(Options { slots: 16, schedulers: 2, ..Options::scripted() }).await?;
     let mut dice = Dice(11);
-    for _ in 0..8 {
-        let mut last = any_spec(&mut dice);
-        for _ in 0..4 {
-            last = any_spec(&mut dice);
-            stack.client.submit(&last.yaml()).await?.ok()?;
-            tokio::time::sleep(Duration::from_millis(u64::try_from(dice.roll(400))?)).await;
+    for round in 0..12 {
+        let mut wanted = Wanted::new();
+        for _ in 0..5 {
+            let (score, then) = any_spec(&mut dice);
+            submit(&stack, &score).await?;
+            wanted = then;
+            tokio::time::sleep(Duration::from_millis(u64::try_from(dice.roll(300))?)).await;
         }
-        // What cannot be updated is mended by asking for it as it is: here by another type of it, or none.
-        let wanted = score_of(&last);
         stack
-            .until("what is there is what was asked for last", Duration::from_secs(90), async || {
-                let there = stack.client.resources("dizzy").await?;
-                let settled = there.iter().all(|it| {
-                    it["absent"] == false
-                        && it["reconciling"] == false
-                        && ["active", "failed"].iter().any(|state| it["state"] == *state)
-                });
-                Ok((settled && there.len() == wanted.len()).then_some(()))
-            })
+            .until(
+                &format!("what is there is what was asked for last in round {round}"),
+                Duration::from_secs(60),
+                async || {
+                    let there = stack.client.resources("dizzy").await?;
+                    let still = there.iter().all(|it| it["state"] == "active" && it["reconciling"] == false);
+                    Ok((still && there.len() == wanted.len()).then_some(()))
+                },
+            )
             .await?;
-        for (name, kind, value) in wanted {
-            let it = resource(&stack, "dizzy", &name).await?;
-            assert_eq!(it["type"], kind.as_str(), "{name}");
-            // The other type has no workflow to update by: then it has failed, and says so.
-            assert!(
-                it["outputs"]["value"] == value.as_str() || it["state"] == "failed" && kind == "other-scripted",
-                "{name}: {it:#}"
+        for (name, kind, value) in &wanted {
+            let it = resource(&stack, "dizzy", name).await?;
+            assert_eq!(
+                (&it["type"], &it["outputs"]["value"]),
+                (&json!(kind), &json!(value)),
+                "{name} in round {round}"
             );
         }
     }
+    never_two_at_once(&stack).await?;
     submit(&stack, &Score::new("dizzy")).await?;
     settled(&stack, "dizzy").await?;
     torn_down(&stack, "dizzy").await?;
     assert_eq!(stack.count("SELECT count(*) FROM resource WHERE state <> 'terminated'").await?, 0);
     stack.finish().await
-}
-
-/// Name, type and value of each resource of a spec.
-fn score_of(score: &Score) -> Vec<(String, String, String)> {
-    let parsed = shared::formats::score::parse(&score.yaml(), shared::formats::score::Mode::Strict);
-    let parsed = parsed.map(|parsed| parsed.score.resources).unwrap_or_default();
-    parsed
-        .into_iter()
-        .map(|(name, it)| {
-            let value = it.params.get("value").and_then(Value::as_str).unwrap_or_default().to_owned();
-            (name, it.kind, value)
-        })
-        .collect()
 }

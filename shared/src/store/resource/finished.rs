@@ -209,18 +209,18 @@ async fn forget_dropped(conn: &mut PgConnection, id: ResourceId) -> Result<()> {
 
 /// Marks applications as deleted whose last resource this was.
 async fn finish_deletions(conn: &mut PgConnection, id: ResourceId) -> Result<()> {
-    // Two statements: the second looks with a snapshot taken after the lock was had. In one, two transactions that each
-    // remove one of the last two resources would both see the other's as still there.
-    let deleting = sqlx::query_scalar!(
-        "SELECT id FROM application
-         WHERE id = (SELECT application_id FROM resource WHERE id = $1)
-           AND delete_requested_at IS NOT NULL AND deleted_at IS NULL
-         FOR NO KEY UPDATE",
+    // Locked first, whether its deletion was asked for or not: a transaction that asks for it at this moment either sees
+    // that this resource is gone or is seen here. And two statements: the second looks with a snapshot taken after the lock
+    // was had. In one, two transactions that each remove one of the last two resources would both see the other's as there.
+    let application = sqlx::query!(
+        r#"SELECT id, delete_requested_at IS NOT NULL AND deleted_at IS NULL AS "deleting!" FROM application
+           WHERE id = (SELECT application_id FROM resource WHERE id = $1)
+           FOR NO KEY UPDATE"#,
         id.0
     )
     .fetch_optional(&mut *conn)
     .await?;
-    let Some(deleting) = deleting else { return Ok(()) };
+    let Some(deleting) = application.filter(|it| it.deleting).map(|it| it.id) else { return Ok(()) };
     let applications = sqlx::query_scalar!(
         r#"UPDATE application SET deleted_at = now(), updated_at = now()
            WHERE id = $1 AND deleted_at IS NULL

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Lets an application go of all its resources: those that no other application uses should be gone, and what runs to
-/// make them is cancelled. Gives how many will be removed, or the names of those that may not be, and then changes nothing.
+/// make them is cancelled. Fails with the names of those that may not be removed, and then changes nothing.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -21,7 +21,7 @@ pub async fn release_all(
     conn: &mut PgConnection,
     application: ApplicationId,
     actor: &str,
-) -> Result<std::result::Result<usize, Vec<String>>> {
+) -> Result<std::result::Result<(), Vec<String>>> {
     // Runs before resources: the lock order.
     let live = sqlx::query!(
         r#"SELECT run.id AS "id: RunId", run.resource_id AS "resource_id!: ResourceId" FROM run
@@ -64,7 +64,7 @@ pub async fn release_all(
         let _ = run::request_cancel(conn, run.id, actor, "its application is being deleted").await?;
     }
     hand_over(conn, application, &used).await?;
-    Ok(Ok(gone.len()))
+    Ok(Ok(()))
 }
 
 /// Notes that these (locked) resources should be gone.
