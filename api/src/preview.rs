@@ -152,7 +152,7 @@ pub(crate) async fn of_resource(
         pins: &BTreeMap::new(),
         made_by: row.provider.as_deref().zip(row.provider_version.as_deref()),
     };
-    let (planned, _) =
+    let planned =
         registry.plan_for(&wanted).map_err(|error: PlanError| Problem::conflict("no-workflow", error.to_string()))?;
     let inputs = resource::inputs(&row.params, &row.application, &row.name, &row.kind);
     let inputs = check_inputs(&planned.parameters, &inputs, Unknown::Keep).map_err(|mistakes| {
