@@ -7,6 +7,10 @@ use nix::sys::signal::Signal;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use serde_json::{Value, json};
 use shared::config::{ProviderSettings, SecretSource};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::{
     process::{self, Process, Recipe},
@@ -120,15 +124,23 @@ impl PrivateStore {
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+        let address = (self.address.clone(), self.port);
         wait::until("the private object store answers", Duration::from_secs(60), async || {
             self.server.check()?;
             // It turns strangers away once it knows whom to let in.
-            let answer = http.get(&self.endpoint).send().await;
-            Ok(answer.is_ok_and(|answer| answer.status() == reqwest::StatusCode::FORBIDDEN).then_some(()))
+            Ok(status(&address).await.is_ok_and(|status| status.ends_with(b" 403")).then_some(()))
         })
         .await
     }
+}
+
+/// The beginning of the answer to a request without a signature.
+async fn status(address: &(String, u16)) -> std::io::Result<[u8; 12]> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: store\r\nConnection: close\r\n\r\n").await?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await?;
+    Ok(status)
 }
 
 impl Drop for PrivateStore {

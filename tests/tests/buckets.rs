@@ -31,7 +31,7 @@ async fn outputs(stack: &Stack, application: &str, name: &str) -> anyhow::Result
 }
 
 #[tokio::test]
-async fn a_bucket_keeps_objects_for_its_own_key_and_for_no_other() -> anyhow::Result<()> {
+async fn a_bucket_keeps_objects_for_its_own_key_and_for_no_other_through_a_crash_and_an_update() -> anyhow::Result<()> {
     let mut stack = Stack::start(with_buckets()).await?;
     let score = Score::new("gallery")
         .resource("pictures", "bucket", &json!({"versioning": true, "labels": {"team": "design"}}))
@@ -63,6 +63,21 @@ async fn a_bucket_keeps_objects_for_its_own_key_and_for_no_other() -> anyhow::Re
     stack.buckets.as_mut().context("no store")?.kill9_and_start_again().await?;
     assert_eq!(store.get(&file).await?.bytes().await?, "a picture", "what was confirmed is gone");
     assert!(intruder.get(&file).await.is_err());
+
+    let changed = Score::new("gallery").resource("pictures", "bucket", &json!({"versioning": false})).resource(
+        "sounds",
+        "s3",
+        &json!({}),
+    );
+    stack.client.submit(&changed.yaml()).await?.ok()?;
+    let after = stack
+        .until("the bucket keeps no more versions", MINUTE, async || {
+            let after = outputs(&stack, "gallery", "pictures").await?;
+            Ok((after["versioning"] == false).then_some(after))
+        })
+        .await?;
+    assert_eq!(after["secret_access_key"], pictures["secret_access_key"], "an update took the key away");
+    assert_eq!(store.get(&file).await?.bytes().await?, "a picture");
     assert_settled(&stack, &["gallery".into()]).await?;
     stack.finish().await
 }
