@@ -19,11 +19,15 @@ const PASS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Runs the tasks until `shutdown`. Errors of Postgres and Redis are logged and outlived.
 pub(crate) async fn drive(scheduler: &Scheduler, shutdown: &CancellationToken) {
     tokio::select! {
-        () = shutdown.cancelled() => return,
-        () = sources::begin(scheduler) => {}
-    }
-    tokio::select! {
         () = shutdown.cancelled() => {}
+        () = work(scheduler) => {}
+    }
+    sources::end(scheduler).await;
+}
+
+async fn work(scheduler: &Scheduler) {
+    sources::begin(scheduler).await;
+    tokio::select! {
         () = woken(scheduler) => {}
         () = timed(scheduler) => {}
         () = sources::run(scheduler) => {}

@@ -236,15 +236,13 @@ async fn two_versions_stand_side_by_side_and_an_application_pins_one() {
         made_by: Some(("db", made_by)),
     };
     let version = |made_by: &'static str| {
-        registry
-            .plan_for(&wanted(made_by, &none))
-            .map(|(planned, moved)| (planned.provider_version, moved.map(|it| it.to_string())))
+        registry.plan_for(&wanted(made_by, &none)).map(|it| (it.provider_version, it.moved.map(|it| it.to_string())))
     };
     let error = version("1.0.0").unwrap_err().to_string();
     assert_eq!(error, "the provider db@1.0.0 has no workflow to delete a 'postgres'");
     let create = |made_by: &'static str| {
         let wanted = Wanted { operation: Operation::Create, ..wanted(made_by, &none) };
-        registry.plan_for(&wanted).map(|(planned, moved)| (planned.provider_version, moved.map(|it| it.to_string())))
+        registry.plan_for(&wanted).map(|it| (it.provider_version, it.moved.map(|it| it.to_string())))
     };
     assert_eq!(create("1.0.0").unwrap(), ("1.0.0".into(), None));
     let (version, moved) = create("1.1.0").unwrap();
@@ -253,11 +251,7 @@ async fn two_versions_stand_side_by_side_and_an_application_pins_one() {
     assert!(create("3.0.0").is_err());
     let all = pins("db=1");
     let kept = Wanted { operation: Operation::Create, ..wanted("1.0.0", &all) };
-    assert_eq!(
-        registry.plan_for(&kept).unwrap().0.provider_version,
-        "1.0.0",
-        "the pin admits the version that made it"
-    );
+    assert_eq!(registry.plan_for(&kept).unwrap().provider_version, "1.0.0", "the pin admits the version that made it");
     stage.stop().await;
 }
 

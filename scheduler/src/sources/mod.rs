@@ -12,7 +12,13 @@ mod look;
 mod set;
 mod tree;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use shared::{
     domain::states::Applied,
@@ -47,12 +53,19 @@ pub(crate) struct Providers {
     looker: Uuid,
     /// Wakes the loop that looks.
     woken: Notify,
+    /// Whether this scheduler's folders are still to be compared with the set that is stored.
+    folders_unread: AtomicBool,
 }
 
 impl Providers {
     pub(crate) fn new(registry: Registry) -> Self {
         // A number that no stored set has: the first comparison with Postgres takes over what is there.
-        Self { current: watch::Sender::new((-1, Arc::new(registry))), looker: Uuid::now_v7(), woken: Notify::new() }
+        Self {
+            current: watch::Sender::new((-1, Arc::new(registry))),
+            looker: Uuid::now_v7(),
+            woken: Notify::new(),
+            folders_unread: AtomicBool::new(true),
+        }
     }
 
     /// The set as it is now; it stays as it is while the caller holds it.
@@ -81,7 +94,7 @@ pub(crate) async fn begin(scheduler: &Scheduler) {
     let begun = tokio::time::Instant::now();
     loop {
         let outcome = async {
-            if look::with_right(scheduler, look::begin(scheduler)).await?.is_some() {
+            if read_folders(scheduler).await? {
                 return anyhow::Ok(true);
             }
             let late = begun.elapsed() > PATIENCE;
@@ -116,8 +129,29 @@ pub(crate) async fn run(scheduler: &Scheduler) {
     }
 }
 
+/// Makes the set of this scheduler's folders and of the stored files of sources; false when another has the word.
+async fn read_folders(scheduler: &Scheduler) -> anyhow::Result<bool> {
+    let read = look::with_right(scheduler, look::begin(scheduler)).await?.is_some();
+    if read {
+        scheduler.providers.folders_unread.store(false, Ordering::Relaxed);
+    }
+    Ok(read)
+}
+
+/// Gives back the right to look, if this scheduler has it: one that stops in the middle holds up nobody.
+pub(crate) async fn end(scheduler: &Scheduler) {
+    let ended = provider_set::end_looks(scheduler.store.pool(), scheduler.providers.looker);
+    // Without Postgres it ends by its own time.
+    if !matches!(timeout(Duration::from_secs(2), ended).await, Ok(Ok(()))) {
+        tracing::debug!("the right to look at sources was not given back");
+    }
+}
+
 async fn pass(scheduler: &Scheduler) -> anyhow::Result<()> {
     converge(scheduler).await?;
+    if scheduler.providers.folders_unread.load(Ordering::Relaxed) {
+        read_folders(scheduler).await?;
+    }
     let pool = scheduler.store.pool();
     if provider_set::is_asked(pool).await? || !provider_source::due(pool).await?.is_empty() {
         look::with_right(scheduler, look::look(scheduler)).await?;

@@ -5,13 +5,17 @@ mod decide;
 
 use std::collections::HashMap;
 
+use serde_json::json;
 use shared::{
     domain::{
+        event::RESOURCE_PROVIDER_MOVED,
         ids::RunId,
         run::{RunKind, WaitReason},
     },
     store::{
-        StoreError, plan,
+        StoreError,
+        event::{self, NewEvent},
+        plan,
         resource::{self, Attachment},
         run::{self, NewRun},
     },
@@ -28,7 +32,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
         return Ok(Pass::of(marked));
     }
     let (mut runs, mut attachments) = (Vec::new(), Vec::new());
-    let mut digests = HashMap::new();
+    let (mut digests, mut events) = (HashMap::new(), Vec::new());
     let registry = scheduler.registry();
     for resource in &unresolved {
         match decide(&registry, resource) {
@@ -39,6 +43,16 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
                     None => *digests.entry(key).or_insert(plan::store(&mut tx, &planned.plan).await?),
                 };
                 let id = RunId::new();
+                if let Some(moved) = &planned.moved {
+                    events.push(NewEvent {
+                        kind: RESOURCE_PROVIDER_MOVED.into(),
+                        application_id: Some(resource.application_id),
+                        resource_id: Some(resource.id),
+                        run_id: Some(id),
+                        data: json!({ "provider": moved.provider, "from": moved.from, "to": moved.to, "why": moved.to_string() }),
+                        ..NewEvent::default()
+                    });
+                }
                 attachments.push(Attachment {
                     resource_id: resource.id,
                     application_id: resource.application_id,
@@ -84,6 +98,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     }
     run::create_all(&mut tx, &runs).await?;
     resource::attach_all(&mut tx, &attachments).await?;
+    event::append(&mut *tx, &events).await?;
     tx.commit().await.map_err(StoreError::from)?;
     Ok(Pass::Worked)
 }

@@ -64,11 +64,7 @@ fn plan(
         pins: &pins.and_then(|text| registry::parse_pins(text).ok()).unwrap_or_default(),
         made_by: resource.made_by.as_ref().map(|(provider, version)| (provider.as_str(), version.as_str())),
     };
-    let (planned, moved) = registry.plan_for(&wanted)?;
-    if let Some(moved) = moved {
-        tracing::info!(resource.id = %resource.id, %moved, "a resource is looked after by another version of its provider");
-    }
-    Ok(planned)
+    registry.plan_for(&wanted)
 }
 
 fn remove(registry: &Registry, resource: &Unresolved) -> Decision {

@@ -12,7 +12,7 @@ use super::{
         provider::{Category, Choices},
         workflow::{Step, Workflow},
     },
-    ProviderRecord, Registry, Settings, WorkflowRecord,
+    Moved, ProviderRecord, Registry, Settings, WorkflowRecord,
 };
 use crate::domain::{
     plan::{Bundle, NetworkMode, Plan, PlannedStep, StepType},
@@ -34,6 +34,8 @@ pub struct Planned {
     pub parameters: Vec<Parameter>,
     /// What the run executes.
     pub plan: Plan,
+    /// Which version of the provider this one takes the place of, when that is not loaded any more.
+    pub moved: Option<Moved>,
 }
 
 /// Why there is no plan. The text is for the people who asked for the resource.
@@ -185,6 +187,7 @@ impl Registry {
             workflow: workflow.name.clone(),
             parameters: workflow.parameters.clone(),
             plan: workflow.plan.clone(),
+            moved: None,
         })
     }
 }

@@ -122,7 +122,7 @@ impl Registry {
         pins: &BTreeMap<String, String>,
     ) -> Result<Planned, PlanError> {
         let wanted = Wanted { resource_type, operation, tags, workflow: None, pins, made_by: None };
-        self.plan_for(&wanted).map(|(planned, _)| planned)
+        self.plan_for(&wanted)
     }
 
     /// The workflow for an operation on a resource. A pin decides about its provider's version; else the version that made
@@ -131,7 +131,7 @@ impl Registry {
     ///
     /// # Errors
     /// See [`PlanError`]; also when no version of the provider that made the resource may look after it.
-    pub fn plan_for(&self, wanted: &Wanted<'_>) -> Result<(Planned, Option<Moved>), PlanError> {
+    pub fn plan_for(&self, wanted: &Wanted<'_>) -> Result<Planned, PlanError> {
         let &Wanted { resource_type, operation, tags, workflow, pins, made_by } = wanted;
         let mut chosen: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, wanted) in pins {
@@ -153,7 +153,7 @@ impl Registry {
             chosen.insert(provider, index);
         }
         if chosen.is_empty() {
-            return self.plan_by(resource_type, operation, tags, workflow).map(|planned| (planned, None));
+            return self.plan_by(resource_type, operation, tags, workflow);
         }
         let by_default =
             self.defaults.iter().filter(|index| !chosen.contains_key(self.providers[**index].name.as_str()));
@@ -161,7 +161,9 @@ impl Registry {
         let view = by_default.copied().chain(chosen.values().copied());
         let types = load::types(view.map(|index| (index, &self.providers[index])));
         let planned = self.plan_among(&types, resource_type, operation, tags, workflow)?;
-        Ok((planned, moved))
+        // An alias may have led to another provider by now.
+        let moved = moved.filter(|moved| moved.provider == planned.provider);
+        Ok(Planned { moved, ..planned })
     }
 
     /// Of each provider the version that serves by default.
