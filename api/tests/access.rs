@@ -27,10 +27,12 @@ fn operations(service: &Service) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn every_route_but_health_needs_a_key() {
-    let service = Service::start().await;
+    // No scheduler answers here, and the routes that wait for one must not wait for long.
+    let service = Service::configured(|config| config.api.request_timeout_s = 4).await;
     let operations = operations(&service);
     assert!(operations.len() > 20, "{operations:?}");
-    for (method, path) in operations {
+    // Announcements of forges are signed instead; see `webhooks.rs`.
+    for (method, path) in operations.into_iter().filter(|(_, path)| !path.starts_with("/api/webhooks/")) {
         let open = ["/livez", "/readyz"].contains(&path.as_str());
         for authorization in [None, Some("Bearer slw_wrong"), Some("Bearer "), Some("Basic !!")] {
             let mut request = Request::builder().method(method.as_str()).uri(&path);

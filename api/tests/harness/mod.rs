@@ -60,10 +60,16 @@ impl Answer {
 
 impl Service {
     pub(crate) async fn start() -> Self {
+        Self::configured(|_| {}).await
+    }
+
+    /// One whose configuration has been changed.
+    pub(crate) async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create().await.unwrap();
         let mut config = Config { database: database.config(), ..Config::default() };
         config.redis.url = std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6399/0".into());
         config.redis.prefix = format!("api-test-{}", RunId::new());
+        change(&mut config);
         Self::with(config, database).await
     }
 
