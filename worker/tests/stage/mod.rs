@@ -19,7 +19,7 @@ use shared::{
         Store,
         lease::{self, Claimed},
         log::{self, Line, Selection},
-        promote, resource, resource_list,
+        promote, rescue, resource, resource_list,
         run::{self, NewRun},
         run_list, step, submit,
         worker::{self as workers, NewWorker},
@@ -91,6 +91,19 @@ impl Stage {
 
     pub(crate) async fn crew_with(&self, config: Config) -> Crew {
         self.crew_on(config, Arc::clone(&self.engine), "engine-1").await
+    }
+
+    /// A worker that keeps no lease longer than it was given.
+    pub(crate) async fn crew_that_does_not_renew(&self) -> Crew {
+        let crew = self.crew().await;
+        crew.ended.cancel();
+        crew
+    }
+
+    /// The ticket of a run that is queued and has none out.
+    pub(crate) async fn due(&self, run: RunId) -> Option<Fence> {
+        let due = rescue::due_tickets(self.store.pool(), Duration::from_secs(60), 100).await.unwrap();
+        due.into_iter().find(|due| due.run_id == run).map(|due| due.fence)
     }
 
     /// A worker on an engine of this name.
