@@ -31,8 +31,14 @@ impl Place {
         let path = Path::new(name);
         let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         ensure!(inside && !name.is_empty(), "'{name}' leads out of the provider's folder");
-        let found = [&self.bundle, &self.workspace].into_iter().map(|root| root.join(path)).find(|path| path.exists());
-        found.with_context(|| format!("neither the provider's folder nor the workspace has '{name}'"))
+        let roots = [&self.bundle, &self.workspace];
+        let found = roots.into_iter().map(|root| root.join(path)).find(|path| path.exists());
+        let found = found.with_context(|| format!("neither the provider's folder nor the workspace has '{name}'"))?;
+        // A link may lead anywhere, to a secret of the step for one.
+        let real = found.canonicalize().with_context(|| name.to_owned())?;
+        let within = roots.into_iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
+        ensure!(within, "'{name}' leads out of the provider's folder");
+        Ok(real)
     }
 
     /// The text of the file of that name.
@@ -71,6 +77,9 @@ mod tests {
         for name in ["../bundle/rule.rego", "/etc/passwd", "", "rules/../../x"] {
             assert!(place.find(name).unwrap_err().to_string().contains("leads out"), "{name}");
         }
+        std::fs::write(folder.path().join("secret"), "s").unwrap();
+        std::os::unix::fs::symlink("../secret", folder.path().join("bundle/link.rego")).unwrap();
+        assert!(place.find("link.rego").unwrap_err().to_string().contains("leads out"));
         assert!(place.find("none.rego").unwrap_err().to_string().contains("none.rego"));
     }
 }

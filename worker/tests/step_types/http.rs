@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use hyper::{Request, Response, body::Bytes};
 use serde_json::json;
 
-use crate::{Scene, reaching, server, step};
+use crate::{Scene, reaching, server, shell, step};
 
 #[tokio::test]
 async fn a_request_goes_out_as_written_and_its_answer_comes_back() {
@@ -84,6 +84,12 @@ async fn an_address_that_is_not_allowed_is_not_reached() {
     let scene = Scene::with(&[("allowed", allowed)], &[]).await;
     let ask = |url: String, egress: &[&str]| reaching(step("ask", &[], "http", json!({ "url": url })), egress, &[]);
 
+    let link = shell("link", &[], "ln -s /run/slipway/files/config.json inner; ln -s inner body");
+    let mut send = ask(format!("http://allowed:{allowed}/"), &["allowed"]);
+    send.config.insert("bodyFile".into(), json!("body"));
+    send.depends_on.push("link".into());
+    let (_, error) = scene.fails(vec![link, send]).await;
+    assert!(error.contains("leads out of the workspace"), "{error}");
     let run = scene.completes(vec![ask(format!("http://allowed:{allowed}/"), &["allowed"])]).await;
     assert_eq!(scene.outputs(run, "ask").await["body"], "here");
     // Another port of the same host, another name, and nobody at all.

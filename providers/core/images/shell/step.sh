@@ -36,13 +36,22 @@ secret() {
   printf '%s' "/run/slipway/secrets/$name"
 }
 
+# real PATH: whether it is in the workspace when every link is followed. A step's secrets are not, and what somebody puts
+# into a workspace must not name them.
+real() {
+  local path
+  path=$(realpath -e "$1") || fail "there is no $1"
+  [[ $path == /workspace || $path == /workspace/* ]] || fail "'$1' leads out of the workspace"
+}
+
 # place NAME: a file or folder, from the provider's folder, else from the workspace.
 place() {
   local name=$1 root
   case "/$name/" in */../*) fail "'$name' leads out of the provider's folder" ;; esac
   case "$name" in
-    /workspace | /workspace/* | /run/slipway/files/*)
+    /workspace | /workspace/*)
       [[ -e $name ]] || fail "there is no $name"
+      real "$name"
       printf '%s' "$name"
       return
       ;;
@@ -50,6 +59,7 @@ place() {
   esac
   for root in "${SLIPWAY_BUNDLE:-/nonexistent}" /workspace; do
     if [[ -e $root/$name ]]; then
+      real "$root/$name"
       printf '%s' "$root/$name"
       return
     fi
