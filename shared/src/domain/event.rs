@@ -54,6 +54,10 @@ pub const PROVIDER_LOADED: &str = "provider.loaded";
 pub const PROVIDER_REJECTED: &str = "provider.rejected";
 /// A resource is worked on by another version of its provider than the one that made it; its data says which.
 pub const RESOURCE_PROVIDER_MOVED: &str = "resource.provider_moved";
+/// A look at a resource found it to differ from what was made; its data says how.
+pub const DRIFT_FOUND: &str = "resource.drift_found";
+/// A look at a resource found nothing to differ any more.
+pub const DRIFT_GONE: &str = "resource.drift_gone";
 /// Outputs marked sensitive were shown to someone.
 pub const OUTPUTS_REVEALED: &str = "resource.outputs_revealed";
 

@@ -121,6 +121,8 @@ pub mod error_code {
     pub const INVALID_INPUTS: &str = "InvalidInputs";
     /// A placeholder names an output that the other resource does not have.
     pub const UNRESOLVED_PLACEHOLDER: &str = "UnresolvedPlaceholder";
+    /// What is there differs from what was made.
+    pub const DRIFT: &str = "Drift";
     /// A person said no.
     pub const REJECTED: &str = "Rejected";
     /// Nobody decided in time.

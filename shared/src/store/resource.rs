@@ -16,12 +16,16 @@ use crate::domain::{
 
 mod finished;
 mod marking;
+mod reading;
 mod release;
 mod unresolved;
 
 pub(super) use finished::run_finished;
 pub use finished::{fail, settle, terminate};
 pub use marking::mark_dependents;
+pub use reading::{
+    ReadRequest, Unread, drift_in, lock_unread, reads_begun, request_due_reads, request_read, request_reconcile,
+};
 pub use release::release_all;
 pub(super) use release::{hand_over, leave, make_way};
 pub use unresolved::{Unresolved, lock_unresolved};

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
+use super::reading;
 use crate::{
     domain::{
         event as events,
@@ -117,15 +118,20 @@ pub(in crate::store) async fn run_finished(
     else {
         return Ok(());
     };
-    let state = state_after(finish.status, operation, row.state);
-    let error =
+    let mut state = state_after(finish.status, operation, row.state);
+    let mut error =
         finish.error.as_ref().map_or((error_code::STEP_FAILED, ""), |(code, text)| (code.as_str(), text.as_str()));
     if finish.status == RunStatus::Completed {
         record(&mut *conn, id, operation, finish).await?;
+        if operation == Operation::Read {
+            let drift = reading::drift_in(&finish.outputs);
+            state = reading::record_drift(&mut *conn, id, row.application_id, run, drift.as_ref()).await?;
+            error = (error_code::DRIFT, "it differs from what was made: see its drift");
+        }
     } else if operation == Operation::Update {
         doubt(&mut *conn, id, run).await?;
     }
-    let bad = matches!(state, ResourceState::Failed | ResourceState::Degraded) && finish.error.is_some();
+    let bad = matches!(state, ResourceState::Failed | ResourceState::Degraded);
     if state == row.state {
         sqlx::query!("UPDATE resource SET current_run_id = NULL, updated_at = now() WHERE id = $1", id.0)
             .execute(&mut *conn)
@@ -160,8 +166,14 @@ async fn record(conn: &mut PgConnection, id: ResourceId, operation: Operation, f
     if operation == Operation::Delete {
         return Ok(());
     }
+    let mut outputs = finish.outputs.clone();
+    if operation == Operation::Read {
+        // These say how it differs, not what it is.
+        outputs.retain(|name, _| name != "drift" && name != "changed");
+    }
     sqlx::query!(
         "UPDATE resource SET
+                drift = CASE WHEN $4 = 'read' THEN drift END, drift_since = CASE WHEN $4 = 'read' THEN drift_since END,
                 outputs = CASE WHEN $4 = 'create' THEN $2 ELSE outputs || $2 END,
                 sensitive_outputs = CASE WHEN $4 = 'create' THEN $3
                                          ELSE ARRAY(SELECT DISTINCT name FROM UNNEST(sensitive_outputs || $3) name ORDER BY name) END,
@@ -173,7 +185,7 @@ async fn record(conn: &mut PgConnection, id: ResourceId, operation: Operation, f
                 applied_uncertain_since = CASE WHEN $4 = 'read' THEN applied_uncertain_since END
          WHERE id = $1",
         id.0,
-        Value::Object(finish.outputs.clone()),
+        Value::Object(outputs),
         &finish.sensitive,
         operation.as_str(),
     )
