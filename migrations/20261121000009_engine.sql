@@ -90,3 +90,9 @@ BEGIN
               UNION SELECT q.name FROM queue q WHERE q.wait_reason IS NOT NULL)
     SELECT named.name, promoted.run_id, promoted.fence FROM named, promote_queue(named.name, worker_gone_after, most) promoted;
 END $$;
+
+-- Runs that are forgotten and may have left something in the archive, until a worker has removed it there.
+CREATE TABLE pruned_run (
+    run_id    uuid        PRIMARY KEY,
+    pruned_at timestamptz NOT NULL DEFAULT now()
+);

@@ -92,7 +92,9 @@ async fn empty_archive<E: Engine>(cx: &Context<E>) -> anyhow::Result<()> {
         };
         match removed.await {
             Ok(()) => gone.push(run),
-            Err(error) => tracing::warn!(run.id = %run, %error, "what a forgotten run left in the archive stays for now"),
+            Err(error) => {
+                tracing::warn!(run.id = %run, %error, "what a forgotten run left in the archive stays for now")
+            }
         }
     }
     if !gone.is_empty() {

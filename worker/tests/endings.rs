@@ -211,6 +211,29 @@ async fn the_janitor_archives_a_log_that_the_runs_own_worker_left_behind() {
     }
 }
 
+#[tokio::test]
+async fn what_a_forgotten_run_left_in_the_archive_is_removed_and_nothing_else() {
+    let stage = Stage::new().await;
+    let crew = stage.crew().await;
+    let archive = &crew.cx.archive;
+    let step = plan(vec![scripted("one", &[], json!({"lines": ["here"]}))]);
+    let (forgotten, kept) = (stage.run(&step, json!({})).await, RunId::new());
+    stage.drive(&crew, forgotten).await;
+    let left = |run: RunId| [format!("workspaces/{run}/one.tar"), format!("logs/{run}.ndjson.gz")];
+    for key in [left(forgotten), left(kept)].concat() {
+        archive.put(&key, "x".into()).await.unwrap();
+    }
+    prune::prune(stage.store.pool(), 0, 100).await.unwrap();
+    assert!(run_list::find(stage.store.pool(), forgotten).await.unwrap().is_none());
+    janitor::pass(&crew.cx).await.unwrap();
+    for (run, there) in [(forgotten, false), (kept, true)] {
+        for key in left(run) {
+            assert_eq!(archive.get(&key, 10).await.is_ok(), there, "{key}");
+        }
+    }
+    assert!(prune::pruned_runs(stage.store.pool(), 10).await.unwrap().is_empty(), "once");
+}
+
 fn attachment(application_id: ApplicationId, resource_id: ResourceId, run_id: RunId) -> Attachment {
     Attachment {
         resource_id,

@@ -58,6 +58,20 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
         return Ok(text);
     }
     text.push_str(&resource::brief_table(printer, &application.items));
+    for waiting in &application.items {
+        let run = clean(&output::or_dash(&waiting.current_run_id));
+        match waiting.waiting_reason.as_deref() {
+            Some("WaitingForApproval") => text.push_str(&format!(
+                "\n{} waits for a person to approve or reject\n  slipway workflow get {run}    slipway approval approve {run}\n",
+                clean(&waiting.name)
+            )),
+            Some("WaitingForStart") => text.push_str(&format!(
+                "\n{} waits for a person to start a step\n  slipway workflow get {run}    slipway workflow start {run}\n",
+                clean(&waiting.name)
+            )),
+            _ => {}
+        }
+    }
     for failed in application.items.iter().filter(|it| it.state == "failed") {
         text.push_str(&format!("\n{}", resource::failure_and_remedy(failed)));
     }
@@ -77,7 +91,9 @@ fn keeping(application: &Application) -> String {
     if let Some(at) = application.expires_at.filter(|_| application.delete_requested_at.is_none()) {
         let left = (at - chrono::Utc::now()).num_seconds();
         parts.push(match (left > 0, application.expiry_blocked_at) {
-            (true, _) => format!("is deleted in {} (`slipway app extend` gives it more time)", output::seconds(left as f64)),
+            (true, _) => {
+                format!("is deleted in {} (`slipway app extend` gives it more time)", output::seconds(left as f64))
+            }
             (false, Some(_)) => "its time is over; its protection keeps it".to_owned(),
             (false, None) => "its time is over".to_owned(),
         });

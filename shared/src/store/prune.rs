@@ -3,10 +3,12 @@
 use sqlx::PgExecutor;
 
 use super::Result;
+use crate::domain::ids::RunId;
 
 /// Deletes up to `limit` rows of each kind that ended more than `days` ago. Returns how many; call again while it is many.
 /// Kept, whatever their age: runs that a resource still points to, and the last one that began to make a resource that is
-/// not gone, because it says that there may be something to remove. A preview is kept for an hour.
+/// not gone, because it says that there may be something to remove. A preview is kept for an hour. What the runs left in the
+/// archive is for [`pruned_runs`].
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -22,7 +24,8 @@ pub async fn prune(executor: impl PgExecutor<'_>, days: u32, limit: i64) -> Resu
                                                                       AND newer.started_at IS NOT NULL))
                      AND NOT EXISTS (SELECT FROM run later WHERE later.retry_of = run.id)
                      AND NOT EXISTS (SELECT FROM run below WHERE below.parent_run_id = run.id)
-                   ORDER BY finished_at LIMIT $2) RETURNING 1),
+                   ORDER BY finished_at LIMIT $2) RETURNING id, started_at),
+                noted AS (INSERT INTO pruned_run (run_id) SELECT id FROM runs WHERE started_at IS NOT NULL ON CONFLICT DO NOTHING),
                 previews AS (DELETE FROM run WHERE id IN (
                    SELECT id FROM run WHERE kind = 'preview' AND finished_at < now() - interval '1 hour'
                      AND NOT EXISTS (SELECT FROM run later WHERE later.retry_of = run.id)
@@ -39,4 +42,24 @@ pub async fn prune(executor: impl PgExecutor<'_>, days: u32, limit: i64) -> Resu
     )
     .fetch_one(executor)
     .await?)
+}
+
+/// Up to `limit` runs that are forgotten and may have left something in the archive.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn pruned_runs(executor: impl PgExecutor<'_>, limit: i64) -> Result<Vec<RunId>> {
+    Ok(sqlx::query_scalar!(r#"SELECT run_id AS "id: RunId" FROM pruned_run ORDER BY pruned_at LIMIT $1"#, limit)
+        .fetch_all(executor)
+        .await?)
+}
+
+/// Notes that nothing of these runs is in the archive any more.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn forget_pruned(executor: impl PgExecutor<'_>, runs: &[RunId]) -> Result<()> {
+    let ids: Vec<_> = runs.iter().map(|run| run.0).collect();
+    sqlx::query!("DELETE FROM pruned_run WHERE run_id = ANY($1)", &ids).execute(executor).await?;
+    Ok(())
 }

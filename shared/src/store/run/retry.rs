@@ -117,10 +117,10 @@ pub async fn retry(conn: &mut PgConnection, id: RunId, from: Option<&str>, actor
     Ok(Retry::Created { id: new, on_changed_files })
 }
 
-/// Gives a run that was made without steps the steps, outcomes and checkpoint of one that ran the same plan.
+/// Gives a run that was made without steps the steps, outcomes and checkpoint of one that ran the same plan, and links it.
 pub(in crate::store) async fn inherit(conn: &mut PgConnection, old: RunId, new: RunId) -> Result<()> {
     let digest = sqlx::query_scalar!(
-        "UPDATE run SET checkpoint = old.checkpoint FROM run old WHERE run.id = $2 AND old.id = $1 RETURNING run.plan_digest",
+        "UPDATE run SET checkpoint = old.checkpoint, retry_of = old.id FROM run old WHERE run.id = $2 AND old.id = $1 RETURNING run.plan_digest",
         old.0,
         new.0
     )
