@@ -150,7 +150,7 @@ async fn start(
     if let Some(response) = attempt.replay(&mut tx).await? {
         return Ok(response);
     }
-    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let registry = providers::loaded(&mut tx).await?;
     let (provider, workflow) = find(&registry, name, request.provider.as_deref())?;
     if let Some(reason) = &workflow.unavailable {
         let detail = format!("the golden path '{}' cannot run here: {reason}", workflow.name);

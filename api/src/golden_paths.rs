@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use shared::{
     domain::plan::PlannedStep,
     formats::{
-        registry::{ProviderRecord, Registry, WorkflowRecord},
+        registry::{ProviderRecord, WorkflowRecord},
         workflow::Parameter,
     },
     store::history,
@@ -118,7 +118,7 @@ pub(crate) struct GoldenPaths {
 #[utoipa::path(get, path = "/api/golden-paths", tag = "golden paths", responses((status = 200, body = GoldenPaths)))]
 pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<GoldenPaths>, Problem> {
     let mut tx = app.store.begin().await?;
-    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let registry = providers::loaded(&mut tx).await?;
     let mut paths: Vec<_> = all(&registry).collect();
     paths.sort_by_key(|(record, workflow)| (workflow.name.as_str(), record.name.as_str()));
     let names: Vec<_> = paths.iter().map(|(record, workflow)| (record.name.as_str(), workflow.name.as_str())).collect();
@@ -260,7 +260,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.begin().await?;
-    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let registry = providers::loaded(&mut tx).await?;
     let (record, workflow) = find(&registry, &name, whose.provider.as_deref())?;
     let past = history::golden_path_durations(&mut *tx, &[(&record.name, &workflow.name)]).await?;
     let detail = GoldenPathDetail {

@@ -18,7 +18,7 @@ use shared::{
         run::{Operation, RunKind, RunStatus},
     },
     formats::{
-        registry::{PlanError, Registry, Wanted},
+        registry::{PlanError, Wanted},
         workflow::{Unknown, check_inputs},
     },
     store::{
@@ -143,7 +143,7 @@ pub(crate) async fn of_resource(
         return Ok(response);
     }
     let row = resource_list::find(&mut *tx, id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
-    let registry = Registry::from_records(providers::current(&mut tx).await?);
+    let registry = providers::loaded(&mut tx).await?;
     let wanted = Wanted {
         resource_type: &row.kind,
         operation,

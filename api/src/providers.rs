@@ -37,6 +37,11 @@ pub(crate) async fn current(conn: &mut Connection) -> Result<Vec<ProviderRecord>
     Ok(registry(&provider::list(conn).await?)?.serving().cloned().collect())
 }
 
+/// The providers that are loaded now, in all their versions.
+pub(crate) async fn loaded(conn: &mut Connection) -> Result<Registry, Problem> {
+    registry(&provider::list(conn).await?)
+}
+
 fn registry(rows: &[provider::Provider]) -> Result<Registry, Problem> {
     rows.iter().map(record).collect::<Result<_, _>>().map(Registry::from_records)
 }
