@@ -24,7 +24,13 @@ struct Found {
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
     left_out: usize,
+    suggestions: usize,
 }
+
+/// Names of a document for which similar ones are looked for: each costs a comparison with all that could be meant.
+const MAX_SUGGESTIONS: usize = 100;
+/// Names that one is compared with.
+const MAX_CANDIDATES: usize = 300;
 
 impl Document {
     /// Reads the text; `file` is named in problems.
@@ -49,7 +55,16 @@ impl Document {
 
     /// Adds a problem at `path`.
     pub(crate) fn report(&self, code: &'static str, path: &str, message: impl Into<String>) {
+        // To find a place takes longer than to count.
+        if self.is_full() {
+            self.found.borrow_mut().left_out += 1;
+            return;
+        }
         self.report_placed(code, path, self.positions.of(path), message);
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.borrow().problems.len() >= MAX_PROBLEMS
     }
 
     fn report_placed(&self, code: &'static str, path: &str, place: Option<Position>, message: impl Into<String>) {
@@ -63,6 +78,9 @@ impl Document {
     }
 
     pub(crate) fn warn(&self, path: &str, message: impl Into<String>) {
+        if self.found.borrow().warnings.len() >= MAX_PROBLEMS {
+            return;
+        }
         let position = self.positions.of(path);
         let warning = Warning {
             message: message.into(),
@@ -70,10 +88,14 @@ impl Document {
             line: position.map(|position| position.line),
             column: position.map(|position| position.column),
         };
+        self.found.borrow_mut().warnings.push(warning);
+    }
+
+    /// Whether one more name is worth a search.
+    fn may_suggest(&self) -> bool {
         let mut found = self.found.borrow_mut();
-        if found.warnings.len() < MAX_PROBLEMS {
-            found.warnings.push(warning);
-        }
+        found.suggestions += 1;
+        found.suggestions <= MAX_SUGGESTIONS
     }
 
     pub(crate) fn has_problems(&self) -> bool {
@@ -157,11 +179,24 @@ impl<'a> Cursor<'a> {
         Some(fields)
     }
 
+    /// `; did you mean …?` of those that look like a name; nothing once a document has had many of them.
+    pub(crate) fn suggest<'n>(&self, name: &str, candidates: impl IntoIterator<Item = &'n str>) -> String {
+        if !self.document.may_suggest() {
+            return String::new();
+        }
+        did_you_mean(&nearest(name, candidates.into_iter().take(MAX_CANDIDATES)))
+    }
+
+    /// Whether a key is one of `known` with a letter or two wrong; no longer looked at once a document has had many.
+    pub(crate) fn mistyped(&self, key: &str, known: &[&str]) -> bool {
+        self.document.may_suggest() && mistyped(key, known)
+    }
+
     /// A mapping of these keys; others only earn a warning, unless they look like one of these mistyped.
     pub(crate) fn tolerant_fields(&self, known: &[&str]) -> Option<Fields<'a>> {
         let fields = self.open_fields()?;
         for key in fields.map.keys().filter(|key| !known.contains(&key.as_str())) {
-            if mistyped(key, known) {
+            if self.mistyped(key, known) {
                 self.unknown_key(key, known);
             } else {
                 self.document.warn(&pointer(&self.path, key), format!("'{}' means nothing here", short(key)));
@@ -171,9 +206,10 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn unknown_key(&self, key: &str, allowed: &[&str]) {
-        let near = nearest(key, allowed.iter().copied());
-        let hint =
-            if near.is_empty() { format!("; allowed here: {}", allowed.join(", ")) } else { did_you_mean(&near) };
+        let hint = match self.suggest(key, allowed.iter().copied()) {
+            hint if hint.is_empty() => format!("; allowed here: {}", allowed.join(", ")),
+            hint => hint,
+        };
         self.document.report(
             code::UNKNOWN_KEY,
             &pointer(&self.path, key),
@@ -317,7 +353,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Whether a key is one of `known` with a letter or two wrong, and not merely something similar.
-pub(crate) fn mistyped(key: &str, known: &[&str]) -> bool {
+fn mistyped(key: &str, known: &[&str]) -> bool {
     let key: String = key.chars().take(64).collect();
     let far = if key.len() > 5 { 2 } else { 1 };
     known.iter().any(|name| {

@@ -20,7 +20,7 @@ mod step;
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -113,7 +113,12 @@ struct Around<'a> {
     names: &'a FileNames,
     parameters: &'a [Parameter],
     step_types: &'a [&'a str],
+    /// Bytes of conditions that may still be read.
+    conditions: Cell<usize>,
 }
+
+/// Bytes that the conditions of a workflow may have in all: reading them takes far longer than reading YAML.
+const MAX_CONDITIONS: usize = 24 * 1024;
 
 /// Reads the first workflow of a file; problems name `file`.
 ///
@@ -175,6 +180,9 @@ fn parse_document(mut value: Value, positions: Positions, options: &Options<'_>)
     let document = Document::new(value, positions, options.file);
     for finding in findings {
         document.report(names::FINDING, &finding.path, finding.message);
+    }
+    if names.exhausted() {
+        document.report(code::LIMIT, "", "more references with '$' than a workflow may have");
     }
     let dialect = dialect.unwrap_or_else(|| {
         let known: Vec<&str> = Dialect::NAMED.iter().map(|dialect| dialect.api_version()).collect();
@@ -256,7 +264,13 @@ fn read(root: &Cursor<'_>, dialect: Dialect, names: &FileNames, options: &Option
     };
     let entries = places.iter().flat_map(Cursor::entries);
     let variables: BTreeMap<String, Value> = entries.map(|(name, at)| (name.to_owned(), at.value.clone())).collect();
-    let around = Around { dialect, names, parameters: &parameters, step_types: options.step_types.unwrap_or_default() };
+    let around = Around {
+        dialect,
+        names,
+        parameters: &parameters,
+        step_types: options.step_types.unwrap_or_default(),
+        conditions: Cell::new(MAX_CONDITIONS),
+    };
     let read = steps(&fields, &around)?;
     let resolved = order::resolve(&read);
     let outputs_at = either("outputs");

@@ -14,6 +14,9 @@ use crate::formats::{parameter::ParameterType, problem::short};
 /// Parentheses and negations inside each other.
 pub(super) const MAX_DEPTH: usize = 24;
 
+/// Bytes of a text that a name stands for.
+const MAX_TEXT: usize = 1024;
+
 /// What a name in a condition means in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
@@ -58,7 +61,8 @@ pub(crate) fn translate(text: &str, names: &dyn Names) -> Result<Translated, Mis
     if text.len() > MAX_BYTES {
         return Err(Mistake::new(format!("a condition has at most {MAX_BYTES} bytes"), 1));
     }
-    let mut reader = Reader { chars: text.chars().collect(), at: 0, depth: 0, open: 0, names, warnings: Vec::new() };
+    let mut reader =
+        Reader { chars: text.chars().collect(), at: 0, depth: 0, open: 0, inside: false, names, warnings: Vec::new() };
     reader.space();
     if reader.peek(0).is_none() {
         return Err(Mistake::new("a condition must not be empty", 1));
@@ -76,6 +80,8 @@ struct Reader<'a> {
     depth: usize,
     /// Parentheses of the condition itself that are open.
     open: usize,
+    /// Whether this is a text that a name stood for: names in it stand for no more texts.
+    inside: bool,
     names: &'a dyn Names,
     warnings: Vec<String>,
 }
@@ -122,6 +128,12 @@ impl Reader<'_> {
     fn space(&mut self) {
         while self.peek(0).is_some_and(char::is_whitespace) {
             self.at += 1;
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) && self.warnings.len() < 10 {
+            self.warnings.push(warning);
         }
     }
 
@@ -215,7 +227,7 @@ impl Reader<'_> {
             compile(pattern).map_err(|reason| Mistake::new(reason, right_start + 1))?;
         }
         if let (Operand::Text(..), Operand::Text(..)) = (&left, &right) {
-            self.warnings.push("the condition compares two texts that never change".to_owned());
+            self.warn("the condition compares two texts that never change".to_owned());
         }
         Ok(compared(&left, operator, &right))
     }
@@ -355,6 +367,10 @@ impl Reader<'_> {
     fn named(&mut self, name: &str, start: usize) -> Result<Operand, Mistake> {
         match self.names.meaning(name) {
             Meaning::Path(path) => Ok(value(&path, self.names)),
+            Meaning::Text(text) if self.inside => Ok(Operand::Text(text, true)),
+            Meaning::Text(text) if text.len() > MAX_TEXT => {
+                Err(Mistake::new(format!("the text of '{}' is too long for a condition", short(name)), start + 1))
+            }
             Meaning::Text(text) => match literal_or(&text) {
                 Some(literal) => Ok(literal),
                 // A text of the file that holds references: read as an operand of its own, once.
@@ -364,6 +380,7 @@ impl Reader<'_> {
                         at: 0,
                         depth: reader.depth,
                         open: 0,
+                        inside: true,
                         names: reader.names,
                         warnings: Vec::new(),
                     };
@@ -376,7 +393,7 @@ impl Reader<'_> {
             },
             Meaning::Unset => {
                 let name = short(name);
-                self.warnings.push(format!("nothing in this file sets '{name}': it is empty unless a step does"));
+                self.warn(format!("nothing in this file sets '{name}': it is empty unless a step does"));
                 Ok(Operand::Value(format!("get(variables, {})", quote(&name)), None))
             }
             Meaning::Unknown(message) => Err(Mistake::new(message, start + 1)),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::{
         cursor::{Cursor, Fields},
-        problem::{code, did_you_mean, nearest, short},
+        problem::{code, short},
     },
     Category, WorkflowEntry,
 };
@@ -164,7 +164,7 @@ fn choices(at: &Cursor<'_>, entries: &[WorkflowEntry]) -> Option<Choices> {
     let default = fields.get("default").and_then(|at| {
         let name = at.text()?;
         if !workflows.iter().any(|choice| choice.name == name) {
-            let hint = did_you_mean(&nearest(name, workflows.iter().map(|choice| choice.name.as_str())));
+            let hint = at.suggest(name, workflows.iter().map(|choice| choice.name.as_str()));
             at.report(code::UNKNOWN_NAME, format!("the default '{}' is none of these workflows{hint}", short(name)));
         }
         Some(name.to_owned())
@@ -177,7 +177,7 @@ fn known(at: &Cursor<'_>, entries: &[WorkflowEntry]) -> Option<String> {
     let found = entries.iter().find(|entry| entry.name == name);
     match found {
         None => {
-            let hint = did_you_mean(&nearest(name, entries.iter().map(|entry| entry.name.as_str())));
+            let hint = at.suggest(name, entries.iter().map(|entry| entry.name.as_str()));
             at.report(code::UNKNOWN_NAME, format!("there is no workflow '{}'{hint}", short(name)));
             None
         }

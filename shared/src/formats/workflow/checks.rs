@@ -8,18 +8,21 @@ use super::{
     super::{
         condition::ROOTS,
         cursor::Cursor,
-        parameter::{GIVEN_TO_RESOURCE_RUNS, Parameter},
-        problem::{code, did_you_mean, nearest},
+        parameter::GIVEN_TO_RESOURCE_RUNS,
+        problem::code,
         template::{TemplateName, names},
     },
     Workflow, order, quoted,
     step::Read,
 };
 
+/// Actions (`{{ … }}`) that the templates of a workflow may have in all: what each names is looked at.
+const MAX_TEMPLATES: usize = 5_000;
+
 /// What there is to be named.
 struct Known<'a> {
-    parameters: &'a [Parameter],
-    steps: Vec<&'a str>,
+    parameters: BTreeSet<&'a str>,
+    steps: BTreeSet<&'a str>,
     before: BTreeMap<&'a str, BTreeSet<&'a str>>,
     variables: BTreeSet<&'a str>,
 }
@@ -31,9 +34,21 @@ pub(super) fn check(
     outputs: Option<&Cursor<'_>>,
     variables: &[Cursor<'_>],
 ) {
+    let roots = read.iter().map(|(at, _)| at).chain(outputs).chain(variables);
+    if let Some(at) = roots.clone().next()
+        && roots.map(|at| templates(at.value)).sum::<usize>() > MAX_TEMPLATES
+    {
+        at.report(code::LIMIT, format!("a workflow has at most {MAX_TEMPLATES} templates"));
+        return;
+    }
     let set = workflow.steps.iter().flat_map(|step| step.set_variables.keys());
     let known = Known {
-        parameters: &workflow.parameters,
+        parameters: workflow
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .chain(GIVEN_TO_RESOURCE_RUNS)
+            .collect(),
         steps: workflow.steps.iter().map(|step| step.name.as_str()).collect(),
         before: order::before(&workflow.steps),
         variables: workflow.variables.keys().chain(set).map(String::as_str).collect(),
@@ -84,17 +99,16 @@ impl Known<'_> {
     }
 
     fn parameter(&self, at: &Cursor<'_>, name: &str) {
-        let declared = || self.parameters.iter().map(|parameter| parameter.name.as_str()).chain(GIVEN_TO_RESOURCE_RUNS);
-        if !declared().any(|known| known == name) {
-            let hint = did_you_mean(&nearest(name, declared()));
+        if !self.parameters.contains(name) {
+            let hint = at.suggest(name, self.parameters.iter().copied());
             at.report(code::UNKNOWN_NAME, format!("the parameter {} is not declared{hint}", quoted(name)));
         }
     }
 
     fn step(&self, at: &Cursor<'_>, name: &str, own: Option<(&str, bool)>) {
         let own_name = own.map(|(own, _)| own);
-        if !self.steps.contains(&name) {
-            let hint = did_you_mean(&nearest(name, self.steps.iter().copied().filter(|name| Some(*name) != own_name)));
+        if !self.steps.contains(name) {
+            let hint = at.suggest(name, self.steps.iter().copied().filter(|name| Some(*name) != own_name));
             at.report(code::UNKNOWN_NAME, format!("there is no step {}{hint}", quoted(name)));
             return;
         }
@@ -108,7 +122,7 @@ impl Known<'_> {
 
     fn variable(&self, at: &Cursor<'_>, name: &str) {
         if !self.variables.contains(name) {
-            let hint = did_you_mean(&nearest(name, self.variables.iter().copied()));
+            let hint = at.suggest(name, self.variables.iter().copied());
             at.report(code::UNKNOWN_NAME, format!("nothing sets the variable {}{hint}", quoted(name)));
         }
     }
@@ -123,7 +137,7 @@ impl Known<'_> {
 }
 
 fn unknown_root(at: &Cursor<'_>, name: &str) {
-    let hint = did_you_mean(&nearest(name, ROOTS));
+    let hint = at.suggest(name, ROOTS);
     let hint = if hint.is_empty() { format!("; a text is written in quotes: \"{name}\"") } else { hint };
     let message = format!("{} is not known in conditions{hint}", quoted(name));
     let text = at.value.as_str().unwrap_or_default();
@@ -141,6 +155,16 @@ fn word(text: &str, name: &str) -> Option<u32> {
         .find(|(at, _)| !text[..*at].ends_with(inside) && !text[at + name.len()..].starts_with(inside));
     let (at, _) = found?;
     u32::try_from(text[..at].chars().count() + 1).ok()
+}
+
+/// Actions in all templates below a value.
+fn templates(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.matches("{{").count(),
+        Value::Array(items) => items.iter().map(templates).sum(),
+        Value::Object(map) => map.values().map(templates).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
 }
 
 /// Every string below `at`, with its own place.

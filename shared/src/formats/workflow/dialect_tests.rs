@@ -190,6 +190,25 @@ fn parameters_declared_elsewhere_win_over_those_of_the_file() {
     assert!(parse_one(&undeclared, &Options { parameters: &given, ..Options::default() }).is_ok());
 }
 
+#[test]
+fn what_reading_a_file_costs_is_bounded() {
+    let own = |steps: String| format!("apiVersion: slipway.dev/v1\nmetadata: {{name: w}}\nsteps:\n{steps}");
+    let conditions = (0..20).map(|n| format!("  - {{name: s{n}, type: t, if: '{}'}}\n", "true && ".repeat(400) + "true"));
+    let dollars = format!("  - {{name: a, type: t, script: '{}'}}\n", "$".repeat(100_000));
+    let templates = format!("  - {{name: a, type: t, config: {{x: '{}'}}}}\n", "{{ .x }}".repeat(6_000));
+    for (text, said) in [
+        (own(conditions.collect()), "have at most 24576 bytes in all"),
+        (own(dollars).replace("slipway.dev/v1", "innominatus.io/v1alpha1"), "more references with '$'"),
+        (own(templates), "at most 5000 templates"),
+        ("steps: [{name: a, type: t}]\n---\n".repeat(65), "more than 64 documents"),
+    ] {
+        assert!(refusal(&text).contains(said), "{said}: {}", refusal(&text));
+    }
+    // A name that stands for itself is a text, not a way down.
+    let circle = "steps: [{name: a, type: t, env: {A: '$B$B', B: '$A$A'}, if: $A$A$B$B == 1}]\n";
+    assert!(parse_one(circle, &Options { name: Some("w"), ..Options::default() }).is_ok());
+}
+
 /// Any text, with what means something to one of the dialects or to YAML.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![

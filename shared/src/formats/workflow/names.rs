@@ -1,7 +1,7 @@
 //! What `${…}` and `$…` mean in the older dialects, and their texts as Go templates.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -26,7 +26,16 @@ pub(super) struct FileNames {
     resources: BTreeMap<String, String>,
     /// Parameters that the file uses without declaring them, because its own system always gives them.
     implied: RefCell<BTreeSet<&'static str>>,
+    /// What was spent on looking at references.
+    spent: Cell<usize>,
+    suggestions: Cell<usize>,
 }
+
+/// What the references of a file may cost to look at: one a dollar, [`NAME_COST`] a name.
+const MAX_COST: usize = 40_000;
+const NAME_COST: usize = 12;
+/// Unknown names for which similar ones are looked for.
+const MAX_SUGGESTIONS: usize = 30;
 
 /// What is to be told of a text that was translated.
 #[derive(Debug)]
@@ -128,7 +137,9 @@ impl FileNames {
             keys => path(&["steps", step, "output"], keys),
         };
         let unknown = |what: &str, name: &str, known: &mut dyn Iterator<Item = &str>| {
-            let hint = did_you_mean(&nearest(name, known));
+            self.suggestions.set(self.suggestions.get() + 1);
+            let looked = self.suggestions.get() <= MAX_SUGGESTIONS;
+            let hint = if looked { did_you_mean(&nearest(name, known.take(300))) } else { String::new() };
             Meaning::Unknown(format!("{what} '{}'{hint}", short(name)))
         };
         match parts.as_slice() {
@@ -232,6 +243,11 @@ impl FileNames {
         }
     }
 
+    /// Whether the file has more references than are looked at.
+    pub(super) fn exhausted(&self) -> bool {
+        self.spent.get() > MAX_COST
+    }
+
     /// A text with its references as templates. What is no reference is the shell's, and is left alone.
     fn text(&self, text: &str, env: &Map<String, Value>, told: &mut dyn FnMut(String)) -> String {
         let mut out = String::with_capacity(text.len() + 16);
@@ -239,7 +255,11 @@ impl FileNames {
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
             rest = &rest[at..];
+            if self.spent.get() > MAX_COST {
+                break;
+            }
             let (name, length) = reference(rest);
+            self.spent.set(self.spent.get() + if name.is_some() { NAME_COST } else { 1 });
             let meaning = match name {
                 Some("timestamp") if !text.contains("timestamp=") => {
                     Some(Meaning::Path(vec!["run".into(), "id".into()]))

@@ -3,11 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{
-        cursor::Cursor,
-        graph,
-        problem::{code, did_you_mean, nearest},
-    },
+    super::{cursor::Cursor, graph, problem::code},
     quoted,
     step::{Read, Step},
 };
@@ -66,7 +62,7 @@ fn named_steps(at: &Cursor<'_>, named: &[String], names: &[&str], own: &str) -> 
     let mut found: Vec<String> = Vec::new();
     for name in named {
         if !names.contains(&name.as_str()) {
-            let hint = did_you_mean(&nearest(name, names.iter().copied().filter(|name| *name != own)));
+            let hint = at.suggest(name, names.iter().copied().filter(|name| *name != own));
             at.report(code::UNKNOWN_NAME, format!("'dependsOn' names {}, which is no step{hint}", quoted(name)));
         } else if !found.contains(name) {
             found.push(name.clone());

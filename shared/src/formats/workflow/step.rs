@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 use super::{
     super::{
         condition::{self, Named},
-        cursor::{Cursor, Fields, mistyped},
+        cursor::{Cursor, Fields},
         duration,
-        problem::{code, did_you_mean, nearest, short},
+        problem::{code, short},
     },
-    Around,
+    Around, MAX_CONDITIONS,
     names::StepNames,
 };
 use crate::domain::plan::{Retry, When};
@@ -190,8 +190,8 @@ pub(super) fn read(at: &Cursor<'_>, around: &Around<'_>, finally: bool) -> Optio
 }
 
 fn step_type(at: &Cursor<'_>, kind: &str, known: &[&str]) {
-    if !known.contains(&kind) && mistyped(kind, known) {
-        let hint = did_you_mean(&nearest(kind, known.iter().copied()));
+    if !known.contains(&kind) && at.mistyped(kind, known) {
+        let hint = at.suggest(kind, known.iter().copied());
         at.report(code::UNKNOWN_NAME, format!("there is no step type '{}'{hint}", short(kind)));
     }
 }
@@ -237,6 +237,12 @@ fn condition(at: &Cursor<'_>, around: &Around<'_>, names: &StepNames<'_>) -> Opt
         Value::Bool(value) => value.to_string(),
         _ => at.string()?.to_owned(),
     };
+    let left = around.conditions.get().checked_sub(text.len());
+    around.conditions.set(left.unwrap_or(0));
+    if left.is_none() {
+        at.report(code::LIMIT, format!("the conditions of a workflow have at most {MAX_CONDITIONS} bytes in all"));
+        return None;
+    }
     let older = around.dialect.is_older() || text.contains("{{") || text.contains("${");
     let cel = if older {
         match condition::translate(&text, names) {

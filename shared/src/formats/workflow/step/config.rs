@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{
         super::{
-            cursor::{Cursor, Fields, mistyped},
+            cursor::{Cursor, Fields},
             problem::{code, pointer, short},
         },
         dialect::Dialect,
@@ -60,7 +60,7 @@ pub(super) fn report_unknown(fields: &Fields<'_>, dialect: Dialect) {
     let known: Vec<&str> = KNOWN.iter().chain(&FOLDED).copied().collect();
     for key in fields.keys().filter(|key| !known.contains(key)) {
         let Some(at) = fields.given(key) else { continue };
-        if dialect.is_older() && !mistyped(key, &known) {
+        if dialect.is_older() && !fields.at.mistyped(key, &known) {
             at.warn(format!("'{}' is no key of a step; it is handed on in 'config'", short(key)));
         } else {
             fields.at.unknown_key(key, &known);
