@@ -4,6 +4,7 @@ mod advance;
 mod expire;
 mod promote;
 mod prune;
+mod read;
 mod requeue;
 mod rescue;
 mod resolve;
@@ -58,15 +59,18 @@ pub(crate) enum Task {
     Rescue,
     TimeOut,
     Expire,
+    Read,
+    Drift,
     Prune,
 }
 
 impl Task {
     /// Those that a NOTIFY wakes, and the timer behind it. A submission goes all the way to a ticket in one pass; what
     /// `advance` and `waits` let go on is promoted in the pass that follows at once.
-    pub(crate) const WOKEN: [Self; 5] = [Self::Resolve, Self::Promote, Self::Advance, Self::Waits, Self::Requeue];
+    pub(crate) const WOKEN: [Self; 6] =
+        [Self::Resolve, Self::Promote, Self::Advance, Self::Waits, Self::Read, Self::Requeue];
     /// Those that wait for time to pass.
-    pub(crate) const TIMED: [Self; 4] = [Self::Rescue, Self::TimeOut, Self::Expire, Self::Prune];
+    pub(crate) const TIMED: [Self; 5] = [Self::Rescue, Self::TimeOut, Self::Expire, Self::Drift, Self::Prune];
 
     /// For logs and metrics.
     pub(crate) const fn name(self) -> &'static str {
@@ -79,6 +83,8 @@ impl Task {
             Self::Rescue => "rescue",
             Self::TimeOut => "time_out",
             Self::Expire => "expire",
+            Self::Read => "read",
+            Self::Drift => "drift",
             Self::Prune => "prune",
         }
     }
@@ -91,10 +97,12 @@ impl Task {
             | Self::Advance
             | Self::Promote
             | Self::Waits
+            | Self::Read
             | Self::Requeue
             | Self::Rescue
             | Self::TimeOut => period,
             Self::Expire => period * 2,
+            Self::Drift => period * 10,
             Self::Prune => period * 600,
         }
     }
@@ -124,6 +132,8 @@ impl Scheduler {
             Task::Rescue => rescue::run(self).await,
             Task::TimeOut => time_out::run(self).await,
             Task::Expire => expire::run(self).await,
+            Task::Read => read::run(self).await,
+            Task::Drift => read::ask_by_schedule(self).await,
             Task::Prune => prune::run(self).await,
         }
     }

@@ -56,6 +56,8 @@ pub const PROVIDER_REJECTED: &str = "provider.rejected";
 pub const RESOURCE_PROVIDER_MOVED: &str = "resource.provider_moved";
 /// A look at a resource found it to differ from what was made; its data says how.
 pub const DRIFT_FOUND: &str = "resource.drift_found";
+/// A look at a resource was asked for, and its provider has no way to do it.
+pub const READ_REFUSED: &str = "resource.read_refused";
 /// A look at a resource found nothing to differ any more.
 pub const DRIFT_GONE: &str = "resource.drift_gone";
 /// Outputs marked sensitive were shown to someone.
