@@ -136,6 +136,14 @@ impl Client {
         self.change(Method::POST, path, query, body, Some(key)).await
     }
 
+    /// PUT; says how something should be, so that it may be sent again.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or says no.
+    pub(crate) async fn put(&self, path: &str, body: Value) -> anyhow::Result<(StatusCode, Value)> {
+        self.change(Method::PUT, path, &[], Some(Body::Json(body)), None).await
+    }
+
     /// DELETE.
     ///
     /// # Errors
