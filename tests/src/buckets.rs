@@ -110,6 +110,7 @@ impl PrivateStore {
             settings: settings.as_object().cloned().unwrap_or_default(),
             secrets: BTreeMap::from([("admin_secret_access_key".into(), SecretSource::File(self.secret_file.clone()))]),
             egress: BTreeMap::from([(NAME.into(), format!("{}:{}", self.address, self.port))]),
+            ..ProviderSettings::default()
         }
     }
 

@@ -88,5 +88,6 @@ pub(crate) fn tenant_settings(tenants: &PrivatePostgres) -> anyhow::Result<Provi
         settings: settings.as_object().cloned().unwrap_or_default(),
         secrets: BTreeMap::from([("admin_password".into(), SecretSource::File(tenants.password_file.clone()))]),
         egress: BTreeMap::from([("tenant-postgres".into(), format!("{bridge}:{}", tenants.port))]),
+        ..ProviderSettings::default()
     })
 }
