@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 use shared::store::provider;
 
 async fn loaded(parameters: Value) -> Service {
+    loaded_in(parameters, &["1.2.3"]).await
+}
+
+/// The same provider in several versions.
+async fn loaded_in(parameters: Value, versions: &[&str]) -> Service {
     let service = Service::start().await;
     let step = json!({"name": "hello", "step_type": {"name": "shell", "version": "1.0.0", "image": "busybox", "command": ["true"]},
                       "condition": "parameters.public"});
@@ -16,11 +21,15 @@ async fn loaded(parameters: Value) -> Service {
         json!({"name": name, "category": category, "parameters": parameters, "description": "Sets a team up", "tags": ["team"],
                "plan": {"steps": [step], "outputs": {"said": {"value": "x"}}}})
     };
-    let manifest = json!({"name": "core", "version": "1.2.3", "digest": "00".repeat(32), "kind": "Provider", "capabilities": {},
+    let manifest = |version: &str| {
+        json!({"name": "core", "version": version, "digest": "00".repeat(32), "kind": "Provider", "capabilities": {},
                           "workflows": [workflow("onboard", "goldenpath"), workflow("make", "provisioner"), workflow("another", "goldenpath")],
-                          "step_types": []});
+                          "step_types": []})
+    };
     let mut tx = service.database.store.begin().await.unwrap();
-    provider::replace_all(&mut tx, &[("core".into(), "1.2.3".into(), [0; 32], manifest)]).await.unwrap();
+    let records: Vec<_> =
+        versions.iter().map(|version| ("core".to_owned(), (*version).to_owned(), [0; 32], manifest(version))).collect();
+    provider::replace_all(&mut tx, &records).await.unwrap();
     tx.commit().await.unwrap();
     service
 }
@@ -93,4 +102,18 @@ async fn every_wrong_parameter_is_told_at_once_with_what_was_expected() {
     assert!(unknown["detail"].as_str().unwrap().contains("'onboard'"), "{unknown}");
     service.get("/api/golden-paths/make").await.problem(404, "not-found");
     service.get("/api/golden-paths/onboard?provider=other").await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn of_several_versions_the_best_serves_unless_another_is_named() {
+    let service = loaded_in(json!([]), &["1.2.3", "1.10.0"]).await;
+    let list = service.get("/api/golden-paths").await.json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 2, "one of each name: {list:#}");
+    assert_eq!(service.get("/api/golden-paths/onboard").await.json()["provider_version"], "1.10.0");
+    let older = service.get("/api/golden-paths/onboard?provider=core@1.2.3").await.json();
+    assert_eq!(older["provider_version"], "1.2.3", "{older:#}");
+    let answer = service.post("/api/golden-paths/onboard/run", r#"{"provider": "core@1.2.3"}"#).await;
+    let run = service.get(answer.headers["location"].to_str().unwrap()).await.json();
+    assert_eq!(run["provider_version"], "1.2.3");
+    service.get("/api/golden-paths/onboard?provider=core@2.0.0").await.problem(404, "not-found");
 }

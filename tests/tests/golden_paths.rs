@@ -6,7 +6,11 @@ use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::formats::registry::Registry;
+use shared::{
+    config::{Config, ProviderSettings, SecretSource},
+    formats::registry::Registry,
+    store::api_key,
+};
 use sqlx::{Connection as _, PgConnection};
 use tests::{
     engine,
@@ -243,6 +247,124 @@ async fn a_dry_run_shows_the_plan_and_runs_nothing() -> anyhow::Result<()> {
     sqlx::query("UPDATE run SET finished_at = finished_at - interval '61 minutes'").execute(&stack.pool).await?;
     shared::store::prune::prune(stack.store.pool(), 30, 100).await?;
     assert_eq!(stack.count("SELECT count(*) FROM run").await?, 0);
+    stack.finish().await
+}
+
+/// The command line, as an administrator runs it: exit code, standard output, standard error.
+async fn slipway(stack: &Stack, key: &str, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
+    let own = std::env::current_exe()?;
+    let program = own.ancestors().map(|folder| folder.join("slipway")).find(|program| program.is_file());
+    let program = program.context("no slipway beside the tests: run `cargo build --workspace --bins` first")?;
+    let child = tokio::process::Command::new(program)
+        .args(arguments)
+        .env("SLIPWAY_URL", format!("http://{}", stack.config.api.listen))
+        .env("SLIPWAY_API_KEY", key)
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(LONG, child).await.context("the command does not end")??;
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes);
+    Ok((output.status.code(), text(output.stdout)?, text(output.stderr)?))
+}
+
+#[tokio::test]
+async fn a_person_runs_a_golden_path_from_the_command_line_and_sees_what_took_how_long() -> anyhow::Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let (_, key) = api_key::create(&stack.pool, "cli", api_key::Role::Admin).await?;
+    let slipway = async |arguments: &[&str]| slipway(&stack, &key, arguments).await;
+    let (code, list, _) = slipway(&["gp", "list"]).await?;
+    assert!(code == Some(0) && list.contains("onboard-team") && list.contains("team, members"), "{list}");
+    let (code, described, _) = slipway(&["gp", "describe", "onboard-team"]).await?;
+    assert!(code == Some(0) && described.contains("a whole number, 1 to 500"), "{described}");
+    assert!(described.contains("not known: it has not completed here yet"), "{described}");
+
+    let (code, said, told) = slipway(&["gp", "run", "hello", "--param", "name=42", "--wait"]).await?;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(said.contains("greeting = Hello, 42."), "a text that looks like a number is a text: {said}");
+    assert!(told.contains("step greet completed"), "{told}");
+    let run = told.lines().find_map(|line| line.strip_prefix("run ")).context("no run is named")?;
+    let (_, tree, _) = slipway(&["graph", "run", run]).await?;
+    assert!(
+        tree.contains("* hello  (run execute)  completed") && tree.contains("└─ * greet  (step shell)  completed"),
+        "{tree}"
+    );
+    assert!(tree.contains("* critical path: "), "{tree}");
+    assert!(slipway(&["graph", "run", run, "-o", "dot"]).await?.1.starts_with("digraph slipway {"));
+    assert!(slipway(&["graph", "run", run, "-o", "mermaid"]).await?.1.starts_with("flowchart LR"));
+    let graph: Value = serde_json::from_str(&slipway(&["graph", "run", run, "-o", "json"]).await?.1)?;
+    assert_eq!(graph["critical_path"]["nodes"].as_array().map(Vec::len), Some(2), "{graph:#}");
+    let (code, _, told) = slipway(&["workflow", "list", "-o", "dot"]).await?;
+    assert!(code == Some(1) && told.contains("only `slipway graph`"), "{told}");
+
+    let wrong = [
+        "gp",
+        "run",
+        "onboard-team",
+        "--param",
+        "team=B",
+        "--param",
+        "connections=many",
+        "--param",
+        "members=",
+        "--param",
+        "imgae=x",
+    ];
+    let (code, _, told) = slipway(&wrong).await?;
+    assert_eq!(code, Some(1));
+    for name in ["/team", "/connections", "/members", "/imgae"] {
+        assert!(told.contains(name), "{name} is missing: {told}");
+    }
+    let (_, _, told) = slipway(&["gp", "run", "onbord-team"]).await?;
+    assert!(told.contains("'onboard-team'"), "{told}");
+
+    let (code, plan, told) =
+        slipway(&["gp", "run", "onboard-team", "--param", "team=blue", "--param", "members=a@b.c", "--dry-run"])
+            .await?;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        plan.contains("would run 4 steps; nothing was run") && plan.contains("<known after step starter>"),
+        "{plan}"
+    );
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn the_plan_of_an_operation_on_a_resource_is_shown_and_the_resource_left_alone() -> anyhow::Result<()> {
+    let stack = Stack::start(with_tenants()).await?;
+    let score = environment(9).to_string();
+    stack.client.submit(&score).await?.ok()?;
+    let resource = stack.resource_becomes("shop", "db", "active").await?;
+    let path = format!("/api/resources/{}/plan", text(&resource, "/id")?);
+    let answer = stack.client.post(&path, &json!({"operation": "delete"})).await?;
+    assert_eq!(answer.status, StatusCode::OK, "{:#}", answer.body);
+    assert_eq!((&answer.body["workflow"], &answer.body["operation"]), (&json!("delete-database"), &json!("delete")));
+    assert_eq!(text(&answer.body, "/plan/steps/0/env/APP_NAME")?, "shop", "{:#}", answer.body);
+    let refused = stack.client.post(&path, &json!({"operation": "execute"})).await?;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let after = stack.client.resource("shop", "db").await?.context("it is gone")?;
+    assert_eq!((&after["state"], &after["last_run_id"]), (&json!("active"), &resource["last_run_id"]));
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn publishing_files_can_be_planned_where_the_installation_names_a_git_server() -> anyhow::Result<()> {
+    let configure = |config: &mut Config| {
+        let settings = ProviderSettings {
+            settings: serde_json::from_value(json!({"git_host": "git.example.com"})).unwrap_or_default(),
+            egress: BTreeMap::from([("git.example.com".into(), "127.0.0.1:9".into())]),
+            secrets: BTreeMap::from([("git_token".into(), SecretSource::File("/etc/slipway/git-token".into()))]),
+            ..ProviderSettings::default()
+        };
+        config.providers.insert("golden".into(), settings);
+    };
+    let stack = Stack::start(Options { configure, ..Options::default() }).await?;
+    let inputs =
+        json!({"repository": "https://git.example.com/blue/start.git", "archive": "H4sI", "folder": "apps/blue"});
+    let body = json!({"inputs": inputs, "dry_run": true});
+    let answer = stack.client.post("/api/golden-paths/publish-files/run", &body).await?;
+    assert_eq!(answer.status, StatusCode::OK, "{:#}", answer.body);
+    let commit = &answer.body["plan"]["steps"][1];
+    assert_eq!((&commit["problems"], &commit["secrets"]), (&json!([]), &json!(["git_token"])), "{commit:#}");
+    assert!(text(commit, "/config/repoURL")?.starts_with("https://git.example.com/"), "{commit:#}");
     stack.finish().await
 }
 
