@@ -52,10 +52,18 @@ pub const STATE_STORED: &str = "state.stored";
 pub const PROVIDER_LOADED: &str = "provider.loaded";
 /// A set of providers was not taken, and the one before serves on; its data lists the problems.
 pub const PROVIDER_REJECTED: &str = "provider.rejected";
+/// A source of providers could not be fetched; what was taken of it before serves on.
+pub const PROVIDER_UNREACHABLE: &str = "provider.unreachable";
 /// A resource is worked on by another version of its provider than the one that made it; its data says which.
 pub const RESOURCE_PROVIDER_MOVED: &str = "resource.provider_moved";
 /// A look at a resource found it to differ from what was made; its data says how.
 pub const DRIFT_FOUND: &str = "resource.drift_found";
+/// A person took a resource as it is.
+pub const RESOURCE_ADOPTED: &str = "resource.adopted";
+/// A person said that a resource was made elsewhere, and what it gives.
+pub const RESOURCE_IMPORTED: &str = "resource.imported";
+/// A person let go of a resource without removing what is there.
+pub const RESOURCE_FORGOTTEN: &str = "resource.forgotten";
 /// A look at a resource was asked for, and its provider has no way to do it.
 pub const READ_REFUSED: &str = "resource.read_refused";
 /// A look at a resource found nothing to differ any more.

@@ -35,7 +35,9 @@ pub mod provider_source;
 pub mod queue;
 pub mod resource_list;
 pub mod run_list;
+pub mod snapshot;
 pub mod state;
+pub mod state_list;
 pub mod submit;
 
 pub mod plan;

@@ -14,12 +14,14 @@ use crate::domain::{
     run::Operation,
 };
 
+mod care;
 mod finished;
 mod marking;
 mod reading;
 mod release;
 mod unresolved;
 
+pub use care::{Care, Decided, Imported, adopt, forget, import};
 pub(super) use finished::run_finished;
 pub use finished::{fail, settle, terminate};
 pub use marking::mark_dependents;

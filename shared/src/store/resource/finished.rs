@@ -65,7 +65,7 @@ pub async fn settle(
     forget_dropped(conn, id).await
 }
 
-async fn become_state(
+pub(super) async fn become_state(
     conn: &mut PgConnection,
     id: ResourceId,
     application_id: ApplicationId,
@@ -220,7 +220,7 @@ async fn forget_dropped(conn: &mut PgConnection, id: ResourceId) -> Result<()> {
 }
 
 /// Marks applications as deleted whose last resource this was.
-async fn finish_deletions(conn: &mut PgConnection, id: ResourceId) -> Result<()> {
+pub(super) async fn finish_deletions(conn: &mut PgConnection, id: ResourceId) -> Result<()> {
     // Locked first, whether its deletion was asked for or not: a transaction that asks for it at this moment either sees
     // that this resource is gone or is seen here. And two statements: the second looks with a snapshot taken after the lock
     // was had. In one, two transactions that each remove one of the last two resources would both see the other's as there.
