@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "waits/again.rs"]
+mod again;
 #[path = "waits/interleaved.rs"]
 mod interleaved;
+#[path = "waits/turns.rs"]
+mod turns;
 #[path = "waits/world.rs"]
 mod world;
 
@@ -11,7 +15,6 @@ use serde_json::{Map, json};
 use shared::{
     domain::{
         approval::{Decider, Decision},
-        run::RunStatus,
         states::Applied,
         step::StepStatus,
     },
@@ -293,133 +296,6 @@ async fn the_runs_of_a_cancelled_run_are_stopped_too() {
         .await
         .unwrap();
     assert!(!left, "nothing is looked for any more");
-}
-
-fn grouped(pattern: &str) -> shared::domain::plan::Plan {
-    shared::domain::plan::Plan { concurrency_group: Some(pattern.into()), ..plan(&[("one", &[])]) }
-}
-
-#[tokio::test]
-async fn runs_of_a_group_go_one_at_a_time_and_delay_nobody_else() {
-    let world = World::new().await;
-    let env = |env: &str| Some(Map::from_iter([("env".to_owned(), json!(env))]));
-    let plan = grouped("deploy-{{ .parameters.env }}");
-    let first = world.run_with(&plan, |new| new.inputs = env("prod")).await;
-    let second = world.run_with(&plan, |new| new.inputs = env("prod")).await;
-    let third = world.run_with(&plan, |new| (new.inputs, new.priority) = (env("prod"), 100)).await;
-    let other = world.run_with(&plan, |new| new.inputs = env("test")).await;
-    let free = world.run(&world::plan(&[("one", &[])])).await;
-    let mut promoted = world.promoted().await;
-    promoted.sort();
-    assert_eq!(promoted, [first, other, free]);
-    assert_eq!(world.reason(second).await.as_deref(), Some("ConcurrencyGroup"));
-    let shown = shared::store::run_list::find(world.pool(), second).await.unwrap().unwrap();
-    assert_eq!((shown.blocked_by, shown.concurrency_group.as_deref()), (Some(first), Some("deploy-prod")));
-    assert!(shown.reason_detail.unwrap().contains(&first.to_string()));
-
-    // Suspended and going on again, it keeps its turn.
-    let lease = world.claim(first).await;
-    world.wait(lease, "one", json!({"kind": "approval"}), None).await;
-    assert_eq!(world.suspend(lease, 1).await, Applied::Applied(true));
-    assert!(world.promoted().await.is_empty());
-    assert_eq!(world.decide(first, "one", &admin("ada"), true).await, Decided::Applied);
-    assert_eq!(world.promoted().await, [first]);
-    let lease = world.claim(first).await;
-    let finish = Finish::completed(Map::new(), Vec::new());
-    assert!(lease::finish(&world.database.store, lease, &finish).await.unwrap().is_applied());
-    assert_eq!(world.promoted().await, [second], "the oldest, whatever its priority");
-    assert_eq!(world.cancel(second).await, Cancel::Cancelled);
-    assert_eq!(world.promoted().await, [third]);
-}
-
-#[tokio::test]
-async fn a_run_that_a_grouped_run_started_does_not_wait_for_its_own_parent() {
-    let world = World::new().await;
-    let run = world.waiting(&grouped("g"), "one", child("w"), None).await;
-    let made = world.start_children(&grouped("g")).await;
-    assert_eq!(world.promoted().await, made, "{run} has the turn for both");
-}
-
-#[tokio::test]
-async fn a_retry_from_a_step_keeps_what_came_before_it() {
-    let world = World::new().await;
-    let plan = plan(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]);
-    let (run, lease) = world.claimed(&plan).await;
-    world.execute(
-        "UPDATE step SET status = 'completed', finished_at = now(), outputs = '{\"v\": 1}', variables = '{\"x\": 2}' WHERE run_id = $1",
-        run.0,
-    )
-    .await;
-    let finish = Finish::completed(Map::new(), Vec::new());
-    assert!(lease::finish(&world.database.store, lease, &finish).await.unwrap().is_applied());
-    let retry = async |from: Option<&str>| {
-        let mut tx = world.database.store.begin().await.unwrap();
-        let retry = run::retry(&mut tx, run, from, "me").await.unwrap();
-        tx.commit().await.unwrap();
-        retry
-    };
-    assert_eq!(retry(None).await, Retry::NotOver(RunStatus::Completed));
-    assert_eq!(retry(Some("x")).await, Retry::UnknownStep(vec!["a".into(), "b".into(), "c".into()]));
-    let Retry::Created { id: again, on_changed_files } = retry(Some("b")).await else { panic!("no retry") };
-    assert_eq!(on_changed_files, ["b", "c"]);
-    let kept: Vec<(String, String, serde_json::Value, bool)> = sqlx::query_as(
-        "SELECT s.name, s.status, s.variables, s.idempotency_key = o.idempotency_key FROM step s JOIN step o ON o.run_id = $2 AND o.name = s.name
-         WHERE s.run_id = $1 ORDER BY s.position",
-    )
-    .bind(again.0)
-    .bind(run.0)
-    .fetch_all(world.pool())
-    .await
-    .unwrap();
-    let row = |name: &str, status: &str, variables, same| (name.to_owned(), status.to_owned(), variables, same);
-    assert_eq!(
-        kept,
-        [
-            row("a", "completed", json!({"x": 2}), true),
-            row("b", "pending", json!({}), false),
-            row("c", "pending", json!({}), false)
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_retry_keeps_the_elements_of_a_loop_that_completed() {
-    let world = World::new().await;
-    let mut plan = plan(&[("each", &[])]);
-    plan.steps[0].for_each = Some(json!(["x", "y"]));
-    let (run, lease) = world.claimed(&plan).await;
-    let each = world.step(run, "each").await.id;
-    assert!(lease::spread(world.pool(), lease, each, &[json!("x"), json!("y")]).await.unwrap().is_applied());
-    world
-        .execute(
-            "UPDATE step SET status = 'completed', finished_at = now() WHERE run_id = $1 AND name = 'each.0'",
-            run.0,
-        )
-        .await;
-    world.execute("UPDATE step SET status = 'failed', error_code = 'X', finished_at = now() WHERE run_id = $1 AND name IN ('each', 'each.1')", run.0).await;
-    assert!(
-        lease::finish(&world.database.store, lease, &Finish::failed("StepFailed", "x")).await.unwrap().is_applied()
-    );
-    let mut tx = world.database.store.begin().await.unwrap();
-    let Retry::Created { id: again, .. } = run::retry(&mut tx, run, None, "me").await.unwrap() else {
-        panic!("no retry")
-    };
-    tx.commit().await.unwrap();
-    let statuses: Vec<(String, String, Option<serde_json::Value>)> =
-        sqlx::query_as("SELECT name, status, item FROM step WHERE run_id = $1 ORDER BY name")
-            .bind(again.0)
-            .fetch_all(world.pool())
-            .await
-            .unwrap();
-    let row = |name: &str, status: &str, item| (name.to_owned(), status.to_owned(), item);
-    assert_eq!(
-        statuses,
-        [
-            row("each", "pending", None),
-            row("each.0", "completed", Some(json!("x"))),
-            row("each.1", "pending", Some(json!("y")))
-        ]
-    );
 }
 
 #[tokio::test]
