@@ -141,10 +141,10 @@ fn forgive(parameter: &mut Parameter) {
             parameter.default = Some(Value::String(value.to_string()));
         }
         // An empty default of an optional text that has a pattern stands for none.
-        (Some(Value::String(text)), ParameterType::String) if text.is_empty() && !free => {
-            if parameter.check(&Value::String(String::new())).is_err() {
-                parameter.default = None;
-            }
+        (Some(Value::String(text)), ParameterType::String)
+            if text.is_empty() && !free && parameter.check(&Value::String(String::new())).is_err() =>
+        {
+            parameter.default = None;
         }
         (None, ParameterType::String) if !parameter.required && free => {
             parameter.default = Some(Value::String(String::new()));
