@@ -72,6 +72,7 @@ fn tenants(made: Made<'_>) -> ProviderSettings {
         settings: settings.as_object().cloned().unwrap_or_default(),
         secrets: BTreeMap::from([("admin_password".into(), SecretSource::File(made.tenant_password.to_path_buf()))]),
         egress: BTreeMap::from([(TENANTS.into(), format!("{host}:{port}"))]),
+        ..ProviderSettings::default()
     }
 }
 
@@ -86,6 +87,7 @@ fn store(made: Made<'_>, secret: &Path) -> ProviderSettings {
         settings: settings.as_object().cloned().unwrap_or_default(),
         secrets: BTreeMap::from([("admin_secret_access_key".into(), SecretSource::File(secret.to_path_buf()))]),
         egress: BTreeMap::from([(BUCKETS.into(), format!("{host}:{port}"))]),
+        ..ProviderSettings::default()
     }
 }
 
