@@ -21,7 +21,7 @@ use shared::{
         states::Applied,
         step::StepStatus::{self, Completed, Failed, Pending, Skipped},
     },
-    store::{event, lease, rescue},
+    store::{self, event, lease, rescue},
 };
 use stage::{Stage, plan, scripted};
 use worker::{
@@ -220,6 +220,17 @@ async fn judge(stage: &Stage, run: RunId, steps: &[Known], status: RunStatus) {
     check_events(stage, run, steps).await;
 }
 
+/// Again as long as a row is locked by a connection that a dead worker left behind.
+async fn patiently<T, F: Future<Output = store::Result<T>>>(call: impl Fn() -> F) -> T {
+    loop {
+        match call().await {
+            Ok(answer) => return answer,
+            Err(error) if error.is_conflict() || error.is_unavailable() => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 fn run_cases<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value)) {
     let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() };
     let mut runner = TestRunner::new(config);
@@ -259,14 +270,20 @@ fn any_plan_comes_to_the_same_however_often_its_workers_die() {
             let run = stage.run(&planned(&steps), json!({})).await;
             let mut deaths = deaths.into_iter();
             let status = loop {
-                let crew = stage.crew_that_does_not_renew().await;
+                let crew = stage.crew_that_dies().await;
                 let pool = stage.store.pool();
-                let fence = match stage.due(run).await {
-                    Some(fence) => fence,
-                    None => stage.ticket(run).await,
+                let fence = match stage.status(run).await {
+                    RunStatus::Pending => stage.ticket(run).await,
+                    // Passed over as long as a dead worker's last statement holds the row.
+                    _ => loop {
+                        if let Some(fence) = stage.due(run).await {
+                            break fence;
+                        }
+                    },
                 };
                 // Over as soon as it begins, for anyone who asks; the worker itself believes otherwise.
-                let claimed = lease::claim(pool, run, fence, crew.cx.id, Duration::from_micros(1)).await.unwrap();
+                let claim = || lease::claim(pool, run, fence, crew.cx.id, Duration::from_micros(1));
+                let claimed = patiently(claim).await;
                 let Applied::Applied(claimed) = claimed else { panic!("the ticket is stale") };
                 let driving = tokio::spawn(drive::drive(Arc::clone(&crew.cx), claimed, boottime()));
                 let over = match deaths.next() {
@@ -284,9 +301,13 @@ fn any_plan_comes_to_the_same_however_often_its_workers_die() {
                     None => {
                         // Its last statement may still hold the run's row; it may have been the one that ends the run.
                         while stage.status(run).await == RunStatus::Running {
-                            let mut tx = stage.store.begin().await.unwrap();
-                            rescue::rescue(&mut tx, Duration::ZERO, 1_000, 10).await.unwrap();
-                            tx.commit().await.unwrap();
+                            let _ = patiently(|| async {
+                                let mut tx = stage.store.begin().await?;
+                                let rescued = rescue::rescue(&mut tx, Duration::ZERO, 1_000, 10).await?;
+                                tx.commit().await.unwrap();
+                                Ok(rescued)
+                            })
+                            .await;
                         }
                         let status = stage.status(run).await;
                         if status.is_final() {

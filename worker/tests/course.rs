@@ -91,8 +91,7 @@ async fn a_failure_skips_what_comes_after_it_and_nothing_else() {
     ];
     let (run, status) = drive(&stage, &crew, steps, json!({})).await;
     assert_eq!(status, RunStatus::Failed);
-    let expected =
-        [("a", Failed), ("b", Skipped), ("c", Skipped), ("beside", Completed), ("after-beside", Completed)];
+    let expected = [("a", Failed), ("b", Skipped), ("c", Skipped), ("beside", Completed), ("after-beside", Completed)];
     stand(&stage, run, &expected).await;
     assert_eq!(stage.step(run, "c").await.error_message.as_deref(), Some("step a failed"));
 }
@@ -195,11 +194,20 @@ async fn a_loop_runs_once_for_each_element_and_gives_their_outputs_in_order() {
     let steps = vec![
         scripted("list", &[], json!({"outputs": {"all": [{"name": "x", "size": 1}, {"name": "y", "size": 2}]}})),
         looped("each", &["list"], json!("{{ .steps.list.output.all }}"), script),
-        scripted("sum", &["each"], json!({"lines": ["{{ toJson .steps.each.output.items }}"], "print": ["steps/each.0/mine", "steps/each.1/mine"]})),
+        scripted(
+            "sum",
+            &["each"],
+            json!({"lines": ["{{ toJson .steps.each.output.items }}"], "print": ["steps/each.0/mine", "steps/each.1/mine"]}),
+        ),
     ];
     let (run, status) = drive(&stage, &crew, steps, json!({})).await;
     assert_eq!(status, RunStatus::Completed);
-    stand(&stage, run, &[("list", Completed), ("each", Completed), ("each.0", Completed), ("each.1", Completed), ("sum", Completed)]).await;
+    stand(
+        &stage,
+        run,
+        &[("list", Completed), ("each", Completed), ("each.0", Completed), ("each.1", Completed), ("sum", Completed)],
+    )
+    .await;
     assert_eq!(stage.step(run, "each").await.outputs, json!({"items": [{"size": 1}, {"size": 2}]}));
     let mut printed = stage.printed(run).await;
     assert_eq!(printed.split_off(2), [r#"[{"size":1},{"size":2}]"#, "steps/each.0/mine: x", "steps/each.1/mine: y"]);
@@ -273,8 +281,16 @@ async fn what_a_step_makes_of_its_outputs_and_sets_for_others_keeps_its_type() {
     let steps = vec![
         make,
         again,
-        scripted("use", &["again"], json!({"outputs": {"port": "{{ .variables.port }}", "tier": "{{ .variables.tier }}"}})),
-        conditional("check", &["use"], "variables.port == 5432 && variables.tier == 'gold' && run.operation == 'execute'"),
+        scripted(
+            "use",
+            &["again"],
+            json!({"outputs": {"port": "{{ .variables.port }}", "tier": "{{ .variables.tier }}"}}),
+        ),
+        conditional(
+            "check",
+            &["use"],
+            "variables.port == 5432 && variables.tier == 'gold' && run.operation == 'execute'",
+        ),
     ];
     let mut plan = plan(steps);
     plan.variables.insert("tier".into(), json!("{{ .parameters.tier }}"));

@@ -153,3 +153,60 @@ async fn a_workspace_that_is_too_large_fails_its_step_and_names_the_setting() {
     assert!(stage.row(run).await.error_message.unwrap().contains("worker.max_workspace_bytes"));
     assert_nothing_left(&crew).await;
 }
+
+#[tokio::test]
+async fn twenty_steps_in_a_diamond_finish_in_containers() {
+    let (stage, crew) = scene().await;
+    let middle: Vec<String> = (0..18).map(|number| format!("m{number}")).collect();
+    let names: Vec<&str> = middle.iter().map(String::as_str).collect();
+    let mut steps = vec![shell("first", &[], "echo base > base")];
+    steps.extend(names.iter().map(|name| shell(name, &["first"], "cat base > mine; echo '{\"n\": 1}'")));
+    steps.push(shell("last", &names, "ls steps | wc -l; cat steps/*/mine | sort -u"));
+    let mut plan = plan(steps);
+    plan.max_parallel = 8;
+    let run = stage.run(&plan, json!({})).await;
+    assert_eq!(stage.drive(&crew, run).await, Over::Finished(RunStatus::Completed), "{:?}", stage.row(run).await);
+    let printed = stage.printed(run).await;
+    assert_eq!(printed[printed.len() - 2..], ["18".to_owned(), "base".to_owned()]);
+    assert_nothing_left(&crew).await;
+}
+
+#[tokio::test]
+async fn an_output_file_is_not_followed_out_of_the_workspace_by_links() {
+    let (stage, crew) = scene().await;
+    let read = |script: &str, path: &str| {
+        let mut step = shell("a", &[], script);
+        step.output_file = Some(path.into());
+        plan(vec![step])
+    };
+    let plain = read("mkdir -p out; echo n=1 > out/it", "out/it");
+    let run = stage.run(&plain, json!({})).await;
+    assert_eq!(stage.drive(&crew, run).await, Over::Finished(RunStatus::Completed));
+    assert_eq!(stage.step(run, "a").await.outputs, json!({"n": "1"}));
+
+    let linked_file = read("ln -s /etc/passwd it", "it");
+    let run = stage.run(&linked_file, json!({})).await;
+    assert_eq!(stage.drive(&crew, run).await, Over::Finished(RunStatus::Completed));
+    assert_eq!(stage.step(run, "a").await.outputs, json!({}), "a link is no plain file");
+
+    let linked_folder = read("ln -s /etc out", "out/passwd");
+    let run = stage.run(&linked_folder, json!({})).await;
+    assert_eq!(stage.drive(&crew, run).await, Over::Finished(RunStatus::Failed));
+    assert!(stage.row(run).await.error_message.unwrap().contains("leads over a link"));
+}
+
+#[tokio::test]
+async fn a_clean_up_runs_in_a_container_after_the_run_was_cancelled() {
+    let (stage, crew) = scene().await;
+    let mut tidy = shell("tidy", &[], "echo tidied");
+    tidy.finally = true;
+    let run = stage.run(&plan(vec![shell("a", &[], "echo up; sleep 60"), tidy]), json!({})).await;
+    let (_, driving) = stage.driving(&crew, run).await;
+    while stage.printed(run).await.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    stage.cancel(run).await;
+    assert_eq!(driving.await.unwrap(), Over::Finished(RunStatus::Cancelled));
+    assert_eq!(stage.printed(run).await, ["up", "tidied"]);
+    assert_nothing_left(&crew).await;
+}

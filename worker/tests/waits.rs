@@ -60,7 +60,11 @@ async fn an_approval_gives_the_slot_back_and_the_run_goes_on_when_it_comes() {
     let steps = vec![
         scripted("a", &[], json!({})),
         asks,
-        scripted("b", &["ask"], json!({"lines": ["{{ .variables.by }} {{ .steps.ask.output.who }} {{ .steps.ask.output.approved }}"]})),
+        scripted(
+            "b",
+            &["ask"],
+            json!({"lines": ["{{ .variables.by }} {{ .steps.ask.output.who }} {{ .steps.ask.output.approved }}"]}),
+        ),
     ];
     let run = stage.run(&plan(steps), json!({"what": "it"})).await;
     assert_eq!(stage.drive(&crew, run).await, Over::Suspended);
@@ -78,7 +82,8 @@ async fn an_approval_gives_the_slot_back_and_the_run_goes_on_when_it_comes() {
 #[tokio::test]
 async fn a_no_fails_the_run_by_its_own_code_and_skips_what_comes_after() {
     let (stage, crew) = scene().await;
-    let run = stage.run(&plan(vec![approval("ask", &[]), scripted("b", &["ask"], json!({}))]), json!({"what": "x"})).await;
+    let run =
+        stage.run(&plan(vec![approval("ask", &[]), scripted("b", &["ask"], json!({}))]), json!({"what": "x"})).await;
     assert_eq!(stage.drive(&crew, run).await, Over::Suspended);
     decide(&stage, run, "ask", false).await;
     assert_eq!(stage.drive(&crew, run).await, Over::Finished(RunStatus::Failed));
@@ -108,7 +113,8 @@ async fn a_decision_that_comes_while_other_steps_run_is_seen_without_a_suspensio
 async fn a_step_that_a_person_starts_runs_only_then_and_only_if_its_condition_holds() {
     let (stage, crew) = scene().await;
     let manual = PlannedStep { when: When::Manual, ..scripted("go", &[], json!({"lines": ["ran"]})) };
-    let never = PlannedStep { when: When::Manual, condition: Some("false".into()), ..scripted("never", &["go"], json!({})) };
+    let never =
+        PlannedStep { when: When::Manual, condition: Some("false".into()), ..scripted("never", &["go"], json!({})) };
     let run = stage.run(&plan(vec![manual, never]), json!({})).await;
     assert_eq!(stage.drive(&crew, run).await, Over::Suspended);
     assert_eq!(reason(&stage, run).await.as_deref(), Some("WaitingForStart"));
@@ -125,7 +131,8 @@ async fn a_step_that_a_person_starts_runs_only_then_and_only_if_its_condition_ho
 #[tokio::test]
 async fn a_delay_ends_by_the_databases_clock() {
     let (stage, crew) = scene().await;
-    let steps = vec![waits("pause", &[], Runs::Wait, json!({"duration": "200ms"})), scripted("b", &["pause"], json!({}))];
+    let steps =
+        vec![waits("pause", &[], Runs::Wait, json!({"duration": "200ms"})), scripted("b", &["pause"], json!({}))];
     let run = stage.run(&plan(steps), json!({})).await;
     assert_eq!(stage.drive(&crew, run).await, Over::Suspended);
     assert_eq!(reason(&stage, run).await.as_deref(), Some("Delayed"));
@@ -158,7 +165,10 @@ async fn what_another_run_is_asked_for_is_rendered_and_recorded_with_its_types()
 #[tokio::test]
 async fn a_loop_of_approvals_asks_each_and_goes_on_with_all() {
     let (stage, crew) = scene().await;
-    let asks = PlannedStep { for_each: Some(json!(["x", "y"])), ..waits("ask", &[], Runs::Approval, json!({"message": "{{ .item }}?"})) };
+    let asks = PlannedStep {
+        for_each: Some(json!(["x", "y"])),
+        ..waits("ask", &[], Runs::Approval, json!({"message": "{{ .item }}?"}))
+    };
     let run = stage.run(&plan(vec![asks]), json!({})).await;
     assert_eq!(stage.drive(&crew, run).await, Over::Suspended);
     decide(&stage, run, "ask.0", true).await;

@@ -93,9 +93,13 @@ impl Stage {
         self.crew_on(config, Arc::clone(&self.engine), "engine-1").await
     }
 
-    /// A worker that keeps no lease longer than it was given.
-    pub(crate) async fn crew_that_does_not_renew(&self) -> Crew {
-        let crew = self.crew().await;
+    /// A worker that keeps no lease longer than it was given, with connections of its own: what it leaves open when it dies
+    /// ends within a second.
+    pub(crate) async fn crew_that_dies(&self) -> Crew {
+        let mut config = self.config.clone();
+        config.database.statement_timeout_ms = 1_000;
+        let store = Store::connect(&config.database, "slipway-test").unwrap();
+        let crew = self.crew_over(config, store, Arc::clone(&self.engine), "engine-1").await;
         crew.ended.cancel();
         crew
     }
@@ -108,10 +112,14 @@ impl Stage {
 
     /// A worker on an engine of this name.
     pub(crate) async fn crew_on<E: Engine>(&self, config: Config, engine: Arc<E>, engine_id: &str) -> Crew<E> {
+        self.crew_over(config, self.store.clone(), engine, engine_id).await
+    }
+
+    async fn crew_over<E: Engine>(&self, config: Config, store: Store, engine: Arc<E>, engine_id: &str) -> Crew<E> {
         let archive = Archive::open(&config.archive).unwrap();
         let renderer = Renderer::start(Some(env!("CARGO_BIN_EXE_slipway-worker").into())).unwrap();
         let live = LiveLogs::connect(&config.redis).unwrap();
-        let cx = Context::new(config, self.store.clone(), engine, engine_id.into(), archive, renderer, live);
+        let cx = Context::new(config, store, engine, engine_id.into(), archive, renderer, live);
         let new = NewWorker { id: cx.id, posture: json!({"engine_id": engine_id}), ..seed::new_worker(100) };
         workers::register(self.store.pool(), &new).await.unwrap();
         let (cx, ended) = (Arc::new(cx), CancellationToken::new());
@@ -122,6 +130,16 @@ impl Stage {
     /// A run of this plan, ready to be promoted.
     pub(crate) async fn run(&self, plan: &Plan, inputs: Value) -> RunId {
         self.run_for(plan, inputs, None).await
+    }
+
+    /// A run of this plan of another kind, that belongs to no resource.
+    pub(crate) async fn run_of(&self, kind: RunKind, plan: &Plan, inputs: Value) -> RunId {
+        let mut tx = self.store.begin().await.unwrap();
+        let inputs = Some(inputs.as_object().cloned().unwrap_or_default());
+        let new = NewRun { kind, inputs, ..seed::new_run(&mut tx, plan).await.unwrap() };
+        run::create_all(&mut tx, std::slice::from_ref(&new)).await.unwrap();
+        tx.commit().await.unwrap();
+        new.id
     }
 
     /// A run of this plan that creates a resource.
