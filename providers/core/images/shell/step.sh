@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What the scripts of step types share. The configuration lies as JSON beside them; nothing of it is read as code.
 set -euo pipefail
+# Else what fails inside $(...) goes on to its next line.
+shopt -s inherit_errexit
 
 config=/run/slipway/files/config.json
 kind=${SLIPWAY_STEP_TYPE:-step}
