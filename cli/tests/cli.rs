@@ -157,3 +157,72 @@ fn completions_are_made_for_every_shell() {
         assert!(output.status.success() && out(&output).contains("slipway"), "{shell}");
     }
 }
+
+const OLDER: &str = "apiVersion: orchestrator.innominatus.dev/v1
+kind: Workflow
+metadata: {name: first}
+variables: {REGION: eu}
+spec:
+  steps:
+    - {name: build, type: shell, script: make, outputFile: out/build.json}
+    - {name: ship, type: shell, script: \"ship ${build.version}\", if: $REGION != us && build.success}
+---
+apiVersion: orchestrator.innominatus.dev/v1
+kind: Workflow
+metadata: {name: second}
+spec:
+  steps:
+    - {name: only, type: shell, script: ls}
+";
+
+#[test]
+fn a_workflow_of_another_dialect_is_converted_to_one_that_is_valid() {
+    let folder = folder_with(&[("older.yaml", OLDER)]);
+    let output = slipway(folder.path(), &["workflow", "convert", "older.yaml", "--out", "ours.yaml"]);
+    assert_eq!((output.status.code(), out(&output).as_str()), (Some(0), "ours.yaml: written, 2 workflows\n"));
+    let output = slipway(folder.path(), &["validate", "ours.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+    insta::assert_snapshot!(out(&output));
+    let again = slipway(folder.path(), &["workflow", "convert", "ours.yaml"]);
+    assert_eq!(out(&again), std::fs::read_to_string(folder.path().join("ours.yaml")).unwrap());
+    let one = slipway(folder.path(), &["workflow", "convert", "older.yaml", "--name", "second", "-o", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&one.stdout).unwrap();
+    assert_eq!(value["metadata"]["name"], "second");
+}
+
+#[test]
+fn nothing_is_written_of_a_workflow_with_a_problem() {
+    let folder = folder_with(&[("older.yaml", &OLDER.replace("build.version", "biuld.version"))]);
+    let output = slipway(folder.path(), &["workflow", "convert", "older.yaml", "--out", "ours.yaml"]);
+    assert_eq!((output.status.code(), out(&output).as_str()), (Some(1), ""));
+    assert!(
+        err(&output).contains("older.yaml:8:") && err(&output).contains("did you mean 'build'?"),
+        "{}",
+        err(&output)
+    );
+    assert!(!folder.path().join("ours.yaml").exists());
+}
+
+#[test]
+fn a_providers_folder_is_told_with_its_workflows_and_a_mistyped_step_type_is_a_problem() {
+    let manifest = "apiVersion: v1\nkind: Provider\nmetadata: {name: team, version: 1.0.0}\ncapabilities: {resourceTypes: [box]}\nworkflows: [{name: make, file: w.yaml}]\n";
+    let golden = "goldenpaths:\n  open:\n    workflow: g.yaml\n    parameters: {size: {type: int, default: \"2\"}}\n";
+    let path = "steps:\n  - {name: a, type: robot, config: {n: \"${parameters.size}\"}}\n";
+    let make = "apiVersion: slipway.dev/v1\nmetadata: {name: make}\nsteps: [{name: a, type: shell, script: ls}]\n";
+    let files = [
+        ("team/provider.yaml", manifest),
+        ("team/goldenpaths.yaml", golden),
+        ("team/g.yaml", path),
+        ("team/w.yaml", make),
+    ];
+    let folder = folder_with(&files);
+    let output = slipway(folder.path(), &["provider", "validate", "team"]);
+    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+    insta::assert_snapshot!(out(&output));
+    std::fs::write(folder.path().join("team/w.yaml"), make.replace("shell", "shel")).unwrap();
+    let output = slipway(folder.path(), &["provider", "validate", "team", "-o", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &value["valid"]), (Some(1), &serde_json::Value::Bool(false)));
+    let problem = &value["problems"][0];
+    assert_eq!((&problem["line"], &problem["file"]), (&3.into(), &"team/w.yaml".into()), "{problem}");
+}

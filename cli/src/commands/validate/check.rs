@@ -145,7 +145,9 @@ mod tests {
 
     #[test]
     fn of_a_workflow_it_is_said_what_was_understood() {
-        insta::assert_snapshot!(lines("apiVersion: workflow.dev/v1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  parameters: [{name: size, type: int, default: \"3\"}]\n  steps:\n    - {name: a, type: shell, script: ls}\n    - {name: b, type: vault, if: \"${parameters.size} > 2\"}\n    - {name: c, type: shell, script: ls, when: on_failure, dependsOn: [a]}\n  outputs: {x: \"${a.y}\"}\n"), @"");
+        insta::assert_snapshot!(lines(
+            "apiVersion: workflow.dev/v1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  parameters: [{name: size, type: int, default: \"3\"}]\n  steps:\n    - {name: a, type: shell, script: ls}\n    - {name: b, type: vault, if: \"${parameters.size} > 2\"}\n    - {name: c, type: shell, script: ls, when: on_failure, dependsOn: [a]}\n  outputs: {x: \"${a.y}\"}\n"
+        ));
     }
 
     #[test]

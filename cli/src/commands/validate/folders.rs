@@ -11,6 +11,7 @@ use shared::{
     formats::{
         problem::Problem,
         registry::{self, Registry, Report, Settings},
+        step_type::BUILT_IN,
     },
 };
 
@@ -53,6 +54,12 @@ pub(crate) fn folders(printer: Printer, folders: &[PathBuf], config: Option<&Pat
 
 fn show(reports: &[Report], registry: Option<&Registry>, problems: &[Problem], configured: bool) {
     let records = registry.map(Registry::records).unwrap_or_default();
+    // `name@version`, of all these folders.
+    let brought: Vec<&str> = reports
+        .iter()
+        .flat_map(|report| &report.step_types)
+        .map(|name| name.split('@').next().unwrap_or_default())
+        .collect();
     for report in reports {
         let Some(provider) = &report.provider else { continue };
         let served =
@@ -66,24 +73,22 @@ fn show(reports: &[Report], registry: Option<&Registry>, problems: &[Problem], c
         for workflow in &report.workflows {
             workflow.to_string().lines().for_each(|line| output::say!("  {}", clean(line)));
         }
+        let rare = |name: &&str| !BUILT_IN.contains(name) && !brought.contains(name);
+        let types: Vec<&str> = report.needs.step_types.iter().map(String::as_str).filter(rare).collect();
         let needs = [
-            ("step types", &report.needs.step_types),
-            ("secrets in its settings", &report.needs.secrets),
-            ("addresses in its settings", &report.needs.egress),
+            ("step types that not every installation has", types),
+            ("secrets in its settings", report.needs.secrets.iter().map(String::as_str).collect()),
+            ("addresses in its settings", report.needs.egress.iter().map(String::as_str).collect()),
         ];
         for (what, names) in needs.into_iter().filter(|(_, names)| !names.is_empty()) {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
             output::say!("  needs {what}: {}", clean(&names.join(", ")));
         }
     }
-    for workflow in records.iter().flat_map(|record| &record.workflows) {
+    // Without an instance's settings, what is needed says it all.
+    for workflow in records.iter().flat_map(|record| &record.workflows).filter(|_| configured) {
         if let Some(reason) = &workflow.unavailable {
-            let with = if configured {
-                "with these settings and only the providers in this folder"
-            } else {
-                "without an instance's settings (--config) or providers beside it"
-            };
-            output::say!("  {} cannot run {with}: {}", clean(&workflow.name), clean(reason));
+            let with = "with these settings and only the providers in these folders";
+            output::say!("{} cannot run {with}: {}", clean(&workflow.name), clean(reason));
         }
     }
     problems.iter().for_each(|problem| output::say!("{}", clean(&problem.to_string())));
