@@ -54,6 +54,7 @@ pub async fn fetch(settings: &Settings, source: &Source, known: Option<&str>) ->
     source::check_reference(&source.reference).map_err(unreachable)?;
     let address = address::admit(settings, source).await.map_err(unreachable)?;
     let sandbox = Sandbox::new(settings, &address).map_err(asked)?;
+    sandbox.check_version().await.map_err(asked)?;
     let url = address.url.as_str();
 
     let mut warnings = Vec::new();

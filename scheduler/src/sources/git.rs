@@ -36,11 +36,16 @@ const DISK_PERIOD: Duration = Duration::from_millis(100);
 /// Whoever this is owns nothing.
 const NOBODY: u32 = 65_534;
 
+/// The first version of git that connects to the addresses it is told to.
+const LEAST: (u32, u32) = (2, 37);
+
 /// Why git did not do it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GitError {
     #[error("git cannot be started: {program}: {error}; install it, or set git.program")]
     Missing { program: PathBuf, error: io::Error },
+    #[error("'{0}' is too old: 2.37 is needed; install a newer git, or set git.program")]
+    TooOld(String),
     #[error("it took longer than {0} s")]
     TooLong(u32),
     #[error("it is larger than {0} bytes (git.max_fetch_bytes)")]
@@ -80,6 +85,15 @@ impl<'a> Sandbox<'a> {
         }
         let deadline = Instant::now() + Duration::from_secs(settings.timeout_s.into());
         Ok(Self { folder, settings, address, deadline, as_nobody })
+    }
+
+    /// Refuses a git that would pass over the settings it is confined by.
+    pub(super) async fn check_version(&self) -> Result<(), GitError> {
+        let said = String::from_utf8_lossy(&self.run(&["version"], &[], 1024).await?).trim().to_owned();
+        let version = said.strip_prefix("git version ").unwrap_or_default();
+        let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+        let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if found < LEAST { Err(GitError::TooOld(said)) } else { Ok(()) }
     }
 
     /// Runs one command of git's in its repository, gives it `input`, and gives what it prints, which may be `most` bytes.

@@ -1,7 +1,7 @@
 //! The set of providers: built as a whole from folders and fetched files, stored at once, and taken over by every
 //! scheduler.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -24,13 +24,26 @@ use super::tree;
 /// Problems that an event or an answer tells at most.
 pub(super) const MAX_TOLD: usize = 50;
 
-/// The files of one source that are part of a set.
-#[derive(Clone, Debug)]
-pub(super) struct Part {
-    pub(super) source: String,
-    pub(super) commit: String,
-    /// An archive of [`tree::packed`].
-    pub(super) content: Arc<Vec<u8>>,
+/// The files of sources, unpacked; gone with this.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    folder: tempfile::TempDir,
+    origins: Vec<Origin>,
+}
+
+impl Scratch {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("slipway-providers-").tempdir()?;
+        Ok(Self { folder, origins: Vec::new() })
+    }
+
+    /// Adds the files of a source, an archive of [`tree::packed`].
+    pub(super) async fn add(&mut self, source: &str, commit: &str, content: Vec<u8>) -> anyhow::Result<()> {
+        let (source, commit, folder) = (source.to_owned(), commit.to_owned(), self.folder.path().to_owned());
+        let unpacked = tokio::task::spawn_blocking(move || unpacked(&source, &commit, &content, &folder));
+        self.origins.push(unpacked.await.context("unpacking providers")??);
+        Ok(())
+    }
 }
 
 /// What the instance's configuration gives each provider.
@@ -47,18 +60,17 @@ pub fn settings(config: &Config) -> BTreeMap<String, Settings> {
 /// Loads the folders of the instance together with the files of sources, as one set.
 ///
 /// # Errors
-/// Inside, every problem of every file and between all of them; outside, when the files cannot be unpacked.
-pub(super) async fn build(config: &Config, parts: Vec<Part>) -> anyhow::Result<Result<Registry, Vec<Problem>>> {
+/// Inside, every problem of every file and between all of them; outside, when loading them crashed.
+pub(super) async fn build(config: &Config, scratch: Scratch) -> anyhow::Result<Result<Registry, Vec<Problem>>> {
     let (folders, settings) = (config.scheduler.providers.clone(), settings(config));
     let built = tokio::task::spawn_blocking(move || {
-        let scratch = tempfile::Builder::new().prefix("slipway-providers-").tempdir()?;
         let mut origins: Vec<Origin> = folders.into_iter().map(Origin::from).collect();
-        for part in &parts {
-            origins.push(unpacked(&part.source, &part.commit, &part.content, scratch.path())?);
-        }
-        anyhow::Ok(Registry::load_from(&origins, &settings))
+        origins.extend(scratch.origins);
+        let built = Registry::load_from(&origins, &settings);
+        drop(scratch.folder);
+        built
     });
-    built.await.context("loading providers")?
+    built.await.context("loading providers")
 }
 
 /// Unpacks the files of a source into a folder of its own below `scratch`, to be loaded from there.
@@ -121,19 +133,20 @@ pub(super) async fn stored(store: &Store) -> anyhow::Result<(i64, Registry)> {
     Ok((generation, Registry::from_records(records.collect::<anyhow::Result<_>>()?)))
 }
 
-/// Notes in the event log that a set was not taken, and why.
+/// Notes in the event log, as an event of this kind, that something was not taken, and why.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub(super) async fn note_rejected(
+pub(super) async fn note_refused(
     conn: &mut Connection,
+    kind: &str,
     source: Option<&str>,
     commit: Option<&str>,
     problems: &[String],
 ) -> anyhow::Result<()> {
     let told = &problems[..problems.len().min(MAX_TOLD)];
     let data = json!({ "source": source, "commit": commit, "problems": told, "problem_count": problems.len() });
-    let event = NewEvent { kind: events::PROVIDER_REJECTED.into(), data, ..NewEvent::default() };
+    let event = NewEvent { kind: kind.into(), data, ..NewEvent::default() };
     Ok(event::append(conn, &[event]).await?)
 }
 

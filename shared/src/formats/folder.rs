@@ -4,6 +4,10 @@ use std::{
     fs,
     io::Read,
     path::{Component, Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use sha2::{Digest, Sha256};
@@ -16,6 +20,8 @@ use super::{
 
 /// Bytes a bundle may have.
 pub(crate) const MAX_BUNDLE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of text that are read in one folder: a small manifest may name a large file a thousand times.
+const MAX_READ_BYTES: usize = 16 * 1024 * 1024;
 /// Files and folders a bundle may have.
 const MAX_BUNDLE_ENTRIES: usize = 2_000;
 /// Folders inside each other.
@@ -30,6 +36,8 @@ pub(crate) struct Folder {
     root: PathBuf,
     /// How problems name it, when not by its path.
     label: Option<String>,
+    /// Bytes of text that were read, over all clones.
+    read: Arc<AtomicUsize>,
 }
 
 impl Folder {
@@ -39,7 +47,7 @@ impl Folder {
 
     /// A folder that problems name by `label`: where it stands on this machine says nothing to anyone.
     pub(crate) fn labelled(root: &Path, label: Option<String>) -> Self {
-        Self { root: root.to_owned(), label }
+        Self { root: root.to_owned(), label, read: Arc::default() }
     }
 
     /// The manifest's file name, when there is a manifest. A folder of golden paths needs none but their own.
@@ -100,6 +108,11 @@ impl Folder {
         }
         let read = opened.take(yaml::MAX_BYTES as u64 + 1).read_to_string(&mut text);
         read.map_err(|error| format!("'{file}' cannot be read: {error}"))?;
+        if self.read.fetch_add(text.len(), Ordering::Relaxed) + text.len() > MAX_READ_BYTES {
+            return Err(format!(
+                "'{file}' is not read: this provider's files have more than {MAX_READ_BYTES} bytes together"
+            ));
+        }
         Ok(text)
     }
 

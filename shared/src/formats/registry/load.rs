@@ -18,6 +18,9 @@ use super::{
 };
 use crate::domain::plan::StepType;
 
+/// Providers that one folder, or one source, may hold.
+const MAX_PROVIDERS: usize = 100;
+
 /// A provider whose files were read, before it is compared with the others.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -74,6 +77,10 @@ fn folders(origin: &Origin) -> Result<Vec<Folder>, String> {
                 found.push(folder);
             }
         }
+    }
+    if found.len() > MAX_PROVIDERS {
+        let label = origin.label.clone().unwrap_or_else(|| origin.dir.display().to_string());
+        return Err(format!("{label}: {} providers; at most {MAX_PROVIDERS} are read from one place", found.len()));
     }
     if let (Some(source), true) = (&origin.source, found.is_empty()) {
         let label = origin.label.as_deref().unwrap_or(source);

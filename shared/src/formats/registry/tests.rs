@@ -234,3 +234,19 @@ fn a_report_tells_what_was_understood_and_what_is_needed() {
     let base = root.path().display().to_string();
     insta::assert_snapshot!(validate_dir(root.path()).to_string().replace(&base, ""));
 }
+
+#[test]
+fn a_manifest_that_names_a_large_file_again_and_again_is_refused_and_not_read_for_long() {
+    let root = TempDir::new().unwrap();
+    core(root.path());
+    let entries: Vec<String> = (0..40).map(|number| format!("{{name: w{number}, file: w.yaml}}")).collect();
+    let large = format!("{}# {}\n", workflow("w", SHELL), "x".repeat(1_000_000));
+    let manifest = manifest("p", &format!("workflows: [{}]\n", entries.join(", ")));
+    write(&root.path().join("p"), &[("provider.yaml", &manifest), ("w.yaml", &large)]);
+    let problems = load(&root).unwrap_err();
+    assert!(
+        problems.contains("'w.yaml' is not read: this provider's files have more than 16777216 bytes"),
+        "{problems}"
+    );
+    assert_eq!(problems.lines().count(), 40 - 16);
+}
