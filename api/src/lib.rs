@@ -3,6 +3,7 @@
 
 mod approvals;
 mod auth;
+mod care;
 mod conditional;
 mod error;
 mod execute;
@@ -11,6 +12,7 @@ mod golden_paths;
 mod graph;
 mod health;
 mod idempotency;
+mod kept_states;
 mod logs;
 mod openapi;
 mod outputs;

@@ -111,6 +111,13 @@ pub(crate) struct ResourceView {
     pub sensitive_outputs: Vec<String>,
     /// Since when the state kept for it may be older than what is real: a person must decide.
     pub state_uncertain_since: Option<DateTime<Utc>>,
+    /// What the last look found to differ from what was made; none: nothing, or nobody looked.
+    #[schema(value_type = Option<Object>)]
+    pub drift: Option<Value>,
+    /// Since when it is known to differ.
+    pub drift_since: Option<DateTime<Utc>>,
+    /// When it was last looked at.
+    pub read_at: Option<DateTime<Utc>>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When anything about it changed last.
@@ -178,6 +185,9 @@ impl ResourceView {
             outputs,
             sensitive_outputs: row.sensitive_outputs,
             state_uncertain_since: row.state_uncertain_since,
+            drift: row.drift,
+            drift_since: row.drift_since,
+            read_at: row.read_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

@@ -15,7 +15,7 @@ use utoipa_axum::{
 };
 
 use crate::{
-    approvals, auth, error::Problem, execute, golden_paths, graph, health, logs, openapi, preview, provider_sources, providers, query_names, queues, request, resources, retries, specs,
+    approvals, auth, care, error::Problem, execute, golden_paths, graph, health, kept_states, logs, openapi, preview, provider_sources, providers, query_names, queues, request, resources, retries, specs,
     state::AppState, terraform_state, webhooks, workers, workflows,
 };
 
@@ -53,6 +53,16 @@ pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
         .routes(routes!(resources::list))
         .routes(routes!(resources::get))
         .routes(routes!(resources::retry))
+        .routes(routes!(care::read))
+        .routes(routes!(care::reconcile))
+        .routes(routes!(care::adopt))
+        .routes(routes!(care::import))
+        .routes(routes!(care::forget))
+        .routes(routes!(care::at))
+        .routes(routes!(kept_states::list))
+        .routes(routes!(kept_states::versions))
+        .routes(routes!(kept_states::unlock))
+        .routes(routes!(kept_states::rollback))
         .routes(routes!(terraform_state::read, terraform_state::write, terraform_state::remove).map(|methods| {
             methods
                 .fallback(terraform_state::lock_or_unlock)

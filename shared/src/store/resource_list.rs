@@ -81,6 +81,12 @@ pub struct Resource {
     pub provider_version: Option<String>,
     /// Since when the state kept for it may be older than what is real.
     pub state_uncertain_since: Option<DateTime<Utc>>,
+    /// What the last look found to differ from what was made.
+    pub drift: Option<Value>,
+    /// Since when it is known to differ.
+    pub drift_since: Option<DateTime<Utc>>,
+    /// When it was last looked at.
+    pub read_at: Option<DateTime<Utc>>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When anything about it changed last.
@@ -142,7 +148,7 @@ pub async fn page(
                              FROM needed JOIN resource o USING (id)
                              WHERE o.state NOT IN ('active', 'degraded') OR o.reconcile_requested_at IS NOT NULL
                              HAVING count(*) > 0) END AS "run_reason?", r.error_code, r.error_message,
-                  r.provider, r.provider_version, r.state_uncertain_since, r.created_at, r.updated_at
+                  r.provider, r.provider_version, r.state_uncertain_since, r.drift, r.drift_since, r.read_at, r.created_at, r.updated_at
            FROM resource r
            JOIN application a ON a.id = r.application_id
            LEFT JOIN run ON run.id = r.current_run_id
