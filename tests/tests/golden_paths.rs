@@ -350,7 +350,7 @@ async fn publishing_files_can_be_planned_where_the_installation_names_a_git_serv
     let configure = |config: &mut Config| {
         let settings = ProviderSettings {
             settings: serde_json::from_value(json!({"git_host": "git.example.com"})).unwrap_or_default(),
-            egress: BTreeMap::from([("git.example.com".into(), "127.0.0.1:9".into())]),
+            egress: BTreeMap::from([("git.example.com".into(), "203.0.113.7:443".into())]),
             secrets: BTreeMap::from([("git_token".into(), SecretSource::File("/etc/slipway/git-token".into()))]),
             ..ProviderSettings::default()
         };
