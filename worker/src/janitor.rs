@@ -93,7 +93,7 @@ async fn empty_archive<E: Engine>(cx: &Context<E>) -> anyhow::Result<()> {
         match removed.await {
             Ok(()) => gone.push(run),
             Err(error) => {
-                tracing::warn!(run.id = %run, %error, "what a forgotten run left in the archive stays for now")
+                tracing::warn!(run.id = %run, %error, "what a forgotten run left in the archive stays for now");
             }
         }
     }

@@ -101,9 +101,12 @@ async fn work(world: &World, run: RunId) {
     }
 }
 
+/// A step's name, status, error and decision, and how often a decision and an end of its wait were recorded.
+type Outcome = (String, String, Option<String>, Option<String>, i64, i64);
+
 /// What must hold however it went.
 async fn check(world: &World, run: RunId) -> Result<(), TestCaseError> {
-    let rows: Vec<(String, String, Option<String>, Option<String>, i64, i64)> = sqlx::query_as(
+    let rows: Vec<Outcome> = sqlx::query_as(
         "SELECT s.name, s.status, s.error_code, a.decision,
                 (SELECT count(*) FROM event e WHERE e.run_id = $1 AND e.step = s.name AND e.type = 'approval.decided'),
                 (SELECT count(*) FROM event e WHERE e.run_id = $1 AND e.step = s.name AND e.type = 'step.released')
