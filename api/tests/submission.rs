@@ -113,7 +113,10 @@ async fn what_is_protected_is_neither_deleted_nor_dropped_from_a_spec() {
     service.put("/api/specs/shop/protection", r#"{"protected": false}"#).await;
     service.put("/api/specs/shop/protection", r#"{"protected": true, "resource": "cache"}"#).await;
     assert_eq!(service.delete("/api/specs/shop").await.problem(409, "protected")["resources"], json!(["cache"]));
-    service.put("/api/specs/shop/protection", r#"{"protected": true, "resource": "none"}"#).await.problem(404, "not-found");
+    service
+        .put("/api/specs/shop/protection", r#"{"protected": true, "resource": "none"}"#)
+        .await
+        .problem(404, "not-found");
     service.put("/api/specs/shop/protection", r#"{"protected": false, "resource": "cache"}"#).await;
     assert_eq!(service.delete("/api/specs/shop").await.status, 202);
 }
@@ -145,9 +148,17 @@ async fn an_earlier_generation_comes_back_as_a_new_one() {
 #[tokio::test]
 async fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     let service = Service::start().await;
-    let first = ["db: {type: postgres, params: {size: 1}}", "dns: {type: dns, params: {host: '${resources.db.host}'}}", "old: {type: dns}"];
+    let first = [
+        "db: {type: postgres, params: {size: 1}}",
+        "dns: {type: dns, params: {host: '${resources.db.host}'}}",
+        "old: {type: dns}",
+    ];
     service.post("/api/specs", score("shop", &first)).await;
-    let next = ["db: {type: postgres, params: {size: 2}}", "dns: {type: dns, params: {host: '${resources.db.host}'}}", "new: {type: dns}"];
+    let next = [
+        "db: {type: postgres, params: {size: 2}}",
+        "dns: {type: dns, params: {host: '${resources.db.host}'}}",
+        "new: {type: dns}",
+    ];
     let answer = service.post("/api/specs?dry_run=true", score("shop", &next)).await;
     assert_eq!(answer.status, 200, "{:?}", answer.bytes);
     let told: Vec<(String, String)> = answer.json()["changes"]

@@ -45,7 +45,9 @@ What the spec's annotation slipway.dev/deletion-protection protects, only anothe
         target: String,
     },
     /// Gives an application another time to live, from now on
-    #[command(after_help = "Examples:\n  slipway app extend preview-7 --ttl 8h\n  slipway app extend preview-7 --never")]
+    #[command(
+        after_help = "Examples:\n  slipway app extend preview-7 --ttl 8h\n  slipway app extend preview-7 --never"
+    )]
     Extend {
         /// The application's name
         #[arg(value_name = "APP")]

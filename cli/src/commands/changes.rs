@@ -27,8 +27,7 @@ fn table(answer: &Value) -> anyhow::Result<String> {
         out.push('\n');
         out.push_str(&one(change));
     }
-    let kept: Vec<String> =
-        changes.iter().filter(|it| it.action == "keep").map(|it| clean(&it.name)).collect();
+    let kept: Vec<String> = changes.iter().filter(|it| it.action == "keep").map(|it| clean(&it.name)).collect();
     if !kept.is_empty() {
         out.push_str(&format!("\n= stays as it is: {}\n", kept.join(", ")));
     }
@@ -67,7 +66,9 @@ pub(super) fn lines(changes: &[Change]) -> String {
     let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), inline);
     changes
         .iter()
-        .map(|it| format!("    {}: {} → {}\n", clean(it.path.trim_start_matches('/')), side(&it.before), side(&it.after)))
+        .map(|it| {
+            format!("    {}: {} → {}\n", clean(it.path.trim_start_matches('/')), side(&it.before), side(&it.after))
+        })
         .collect()
 }
 

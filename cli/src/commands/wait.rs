@@ -110,8 +110,10 @@ pub(crate) async fn until(
         return Err(Failure::Said(TIMED_OUT).into());
     };
     let (value, looks) = outcome?;
-    let bad: Vec<&Look> =
-        looks.iter().filter(|look| look.is_moving() || !matches!(look.resource.state.as_str(), "active" | "terminated")).collect();
+    let bad: Vec<&Look> = looks
+        .iter()
+        .filter(|look| look.is_moving() || !matches!(look.resource.state.as_str(), "active" | "terminated"))
+        .collect();
     if bad.is_empty() {
         return Ok(value);
     }
