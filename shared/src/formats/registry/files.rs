@@ -107,3 +107,63 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs};
+
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::super::Registry;
+    use crate::{domain::run::Operation, formats::provider::Category};
+
+    const SEVERAL: &str = "apiVersion: orchestrator.innominatus.dev/v1\nkind: Workflow\nmetadata: {name: other}\nspec: {steps: [{name: x, type: nothing}]}\n---\napiVersion: orchestrator.innominatus.dev/v1\nkind: Workflow\nmetadata: {name: make-room}\nspec: {steps: [{name: work, type: shell, script: ls}]}\n";
+    const SHELL: &str = "apiVersion: slipway.dev/v1\nkind: StepType\nmetadata: {name: shell, version: 1.0.0}\nimage: i\ncommand: [sh]\n";
+
+    fn load(files: &[(&str, &str)]) -> Registry {
+        let root = TempDir::new().unwrap();
+        for (name, text) in files {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Registry::load(&[root.path().to_owned()], &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    }
+
+    #[test]
+    fn manifests_of_other_systems_load_with_what_they_have_besides() {
+        let manifest = "apiVersion: innominatus.io/v1\nkind: Platform\nmetadata: {name: rooms, version: 1.2.0-beta.1, author: us, team: blue}\ncompatibility: {minCoreVersion: 0.9.0, maxCoreVersion: \"2.0.0\"}\nprovisioners:\n  - {name: make-room, type: room, version: 1.0.0, file: several.yaml, author: us}\n  - {name: ghost, type: ghost, version: 1.0.0, description: No file}\nconfiguration: {a: 1}\n";
+        let registry = load(&[
+            ("rooms/provider.yaml", manifest),
+            ("rooms/several.yaml", SEVERAL),
+            ("rooms/step-types/shell.yaml", SHELL),
+        ]);
+        let planned = registry.plan("room", Operation::Create, &[]).unwrap();
+        assert_eq!((planned.workflow.as_str(), planned.plan.steps[0].name.as_str()), ("make-room", "work"));
+        let ghost = registry.workflow("rooms", "ghost").unwrap();
+        assert_eq!(ghost.unavailable.as_deref(), Some("the manifest names no file for it"));
+        assert!(registry.plan("ghost", Operation::Create, &[]).is_err());
+    }
+
+    #[test]
+    fn golden_paths_come_with_a_manifest_or_alone_and_bring_their_parameters() {
+        let path = "apiVersion: workflow.dev/v1\nkind: Workflow\nmetadata: {name: any}\nspec: {steps: [{name: a, type: shell, config: {n: \"${parameters.size}\"}}]}\n";
+        let golden = "goldenpaths:\n  open:\n    workflow: ./open.yaml\n    description: Opens\n    category: shops\n    tags: [shop]\n    estimated_duration: a minute\n    parameters: {size: {type: int, default: \"2\", max: 5}}\n";
+        let manifest = "apiVersion: v1\nkind: Provider\nmetadata: {name: team, version: 1.0.0}\nworkflows: [{name: open, file: open.yaml, category: goldenpath, tags: [own]}]\n";
+        let alone: &[(&str, &str)] = &[("shops/goldenpaths.yaml", golden), ("shops/open.yaml", path)];
+        let both: &[(&str, &str)] =
+            &[("team/provider.yaml", manifest), ("team/goldenpaths.yaml", golden), ("team/open.yaml", path)];
+        for (files, provider, tags) in [(alone, "shops", vec!["shop"]), (both, "team", vec!["own", "shop"])] {
+            let registry = load(files);
+            let record = registry.workflow(provider, "open").unwrap();
+            assert_eq!((record.category, record.group.as_deref()), (Category::GoldenPath, Some("shops")));
+            assert_eq!(
+                (record.estimated_duration.as_deref(), &record.tags),
+                (Some("a minute"), &tags.iter().map(|tag| (*tag).to_owned()).collect())
+            );
+            assert_eq!(record.parameters[0].default, Some(json!(2)));
+            assert_eq!(record.unavailable.as_deref(), Some("step 'a': the step type 'shell' is not installed"));
+        }
+    }
+}
