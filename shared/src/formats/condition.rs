@@ -4,6 +4,7 @@
 //! standard functions of CEL there are a few that make up for values without a type ([`functions`]). What an
 //! expression may cost is bounded by its size and shape ([`expression`]), before it meets any value.
 
+mod emit;
 mod expression;
 mod functions;
 mod go;

@@ -1,7 +1,10 @@
 //! Go templates as operands of conditions: `{{ .parameters.public }}`, `{{ eq .parameters.env "prod" }}`,
 //! `{{ if … }}true{{ else }}false{{ end }}`.
 
-use super::older::{MAX_DEPTH, Meaning, Names, Operand, Operator, compared, field, quote, text_of, truth_of, value};
+use super::{
+    emit::{compared, field, quote, text_of, truth_of, value},
+    older::{MAX_DEPTH, Meaning, Names, Operand, Operator},
+};
 
 /// A message, and after how many characters.
 type Wrong = (String, usize);
