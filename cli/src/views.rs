@@ -57,6 +57,8 @@ pub(crate) struct Resource {
     pub(crate) outputs: Map<String, Value>,
     pub(crate) sensitive_outputs: Vec<String>,
     pub(crate) state_uncertain_since: Time,
+    pub(crate) drift: Option<Value>,
+    pub(crate) drift_since: Time,
     pub(crate) created_at: Time,
     pub(crate) history: Vec<History>,
 }

@@ -248,7 +248,7 @@ pub struct ProviderSettings {
     pub secrets: BTreeMap<String, SecretSource>,
     /// Names for addresses its steps may reach: name → `host:port`. A step connects to `name:port`.
     pub egress: BTreeMap<String, String>,
-    /// When what it made is looked at for drift: five fields of cron, in UTC, as `0 */6 * * *`. None: only when asked.
+    /// When what it made is looked at for drift: five fields of cron (six: with seconds before them), in UTC, as `0 */6 * * *`. None: only when asked.
     pub drift_check: Option<String>,
 }
 

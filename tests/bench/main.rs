@@ -2,11 +2,13 @@
 //! `bench.json` into the workspace's folder.
 //!
 //! `cargo bench -p tests` runs everything; names after `--` choose: submissions, runs, latency, containers, promotion,
-//! memory.
+//! memory, hostile, overhead.
 
 mod containers;
+mod hostile;
 mod latency;
 mod memory;
+mod overhead;
 mod peer;
 mod promotion;
 mod report;
@@ -38,6 +40,9 @@ fn main() -> anyhow::Result<()> {
         if wants("runs") {
             runs::measure(&mut report).await.context("runs")?;
         }
+        if wants("overhead") {
+            overhead::measure(&mut report).await.context("overhead")?;
+        }
         if wants("latency") {
             latency::measure(&mut report).await.context("latency")?;
         }
@@ -49,6 +54,9 @@ fn main() -> anyhow::Result<()> {
         }
         if wants("memory") {
             memory::measure(&mut report).await.context("memory")?;
+        }
+        if wants("hostile") {
+            hostile::measure(&mut report).await.context("hostile")?;
         }
         anyhow::Ok(())
     })?;

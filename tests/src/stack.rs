@@ -41,6 +41,8 @@ pub struct Options {
     pub private_redis: bool,
     /// A server for the databases that the `postgres` provider makes.
     pub tenants: bool,
+    /// When what the providers of tenants' databases made is looked at, as cron has it.
+    pub drift_check: Option<&'static str>,
     /// A store for the buckets that the `bucket` provider makes.
     pub buckets: bool,
     /// The last word on the configuration.
@@ -58,6 +60,7 @@ impl Default for Options {
             private_postgres: false,
             private_redis: false,
             tenants: false,
+            drift_check: None,
             buckets: false,
             configure: |_| {},
         }
@@ -140,7 +143,9 @@ impl Stack {
         }
         if let Some(tenants) = &tenants {
             for provider in ["postgres", "probe"] {
-                config.providers.insert(provider.into(), tenant_settings(tenants)?);
+                let mut settings = tenant_settings(tenants)?;
+                settings.drift_check = options.drift_check.map(str::to_owned);
+                config.providers.insert(provider.into(), settings);
             }
         }
         if let Some(buckets) = &buckets {

@@ -3,6 +3,7 @@
 mod again;
 mod app;
 mod approval;
+mod care;
 mod changes;
 mod convert;
 mod delete;
@@ -18,6 +19,7 @@ mod queue;
 mod resource;
 mod rollback;
 mod run_wait;
+mod state;
 mod status;
 mod validate;
 mod wait;
@@ -100,6 +102,9 @@ enum Command {
     /// Providers: list what is loaded, look at one, check a folder
     #[command(subcommand, visible_alias = "providers")]
     Provider(provider::Command),
+    /// Kept states (Terraform's): list them and their versions, unlock, roll back
+    #[command(subcommand, visible_alias = "states")]
+    State(state::Command),
     /// Queues: depth, age, rates
     #[command(subcommand, visible_alias = "queues")]
     Queue(queue::Command),
@@ -137,6 +142,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Approval(command) => approval::run(&globals, command).await,
         Command::GoldenPath(command) => golden_path::run(&globals, command).await,
         Command::Graph(command) => graph::run(&globals, command).await,
+        Command::State(command) => state::run(&globals, command).await,
         Command::Provider(command) => provider::run(&globals, command).await,
         Command::Queue(command) => queue::run(&globals, command).await,
         Command::Worker(command) => worker::run(&globals, command).await,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Globals,
+    Globals, care,
     list::{Many, query},
     plan,
 };
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     },
     /// Shows one resource with its outputs and history
     #[command(
-        after_help = "Examples:\n  slipway resource get shop/db\n  slipway resource get shop/db --reveal -o json"
+        after_help = "Examples:\n  slipway resource get shop/db\n  slipway resource get shop/db --reveal -o json\n  slipway resource get shop/db --at 2026-01-31T14:05:00Z"
     )]
     Get {
         /// Its id, or its application's name and its own
@@ -50,7 +50,33 @@ pub(crate) enum Command {
         /// Looks again every two seconds, until Ctrl-C
         #[arg(long)]
         watch: bool,
+        /// Shows it as it was at this moment (RFC 3339)
+        #[arg(long, value_name = "TIME", conflicts_with_all = ["watch", "reveal"])]
+        at: Option<String>,
     },
+    /// Has its provider look at it: refreshes outputs, finds drift
+    #[command(after_help = "Example:\n  slipway resource read shop/db")]
+    Read {
+        /// Its id, or its application's name and its own
+        #[arg(value_name = "ID|APP/NAME")]
+        resource: String,
+    },
+    /// Has it made as it is wanted, though nothing that is asked for has changed: puts an end to drift
+    #[command(after_help = "Example:\n  slipway resource reconcile shop/db")]
+    Reconcile {
+        /// Its id, or its application's name and its own
+        #[arg(value_name = "ID|APP/NAME")]
+        resource: String,
+    },
+    /// Takes a failed or degraded resource as it is; runs nothing
+    #[command(after_help = "Example:\n  slipway resource adopt shop/db --reason 'mended by hand'")]
+    Adopt(care::Decision),
+    /// Says that it was made elsewhere, and what it gives; runs nothing
+    #[command(after_help = "Example:\n  slipway resource import shop/db --outputs db.yaml --sensitive password")]
+    Import(care::Import),
+    /// Lets go of it: it counts as gone, and what is there is not touched
+    #[command(after_help = "Example:\n  slipway resource forget shop/db --reason 'its account was closed'")]
+    Forget(care::Decision),
     /// Shows what an operation on a resource would run; runs nothing
     #[command(after_help = "Example:\n  slipway resource plan shop/db --operation delete")]
     Plan {
@@ -80,7 +106,13 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
             let filters = query([("type", kind), ("state", state), ("application", app), ("labels", labels)]);
             many.show(globals, "/api/resources", &filters, table).await
         }
-        Command::Get { resource, reveal, watch } => {
+        Command::Get { resource, at: Some(moment), .. } => care::at(globals, &resource, &moment).await,
+        Command::Read { resource } => care::ask(globals, &resource, "read").await,
+        Command::Reconcile { resource } => care::ask(globals, &resource, "reconcile").await,
+        Command::Adopt(decision) => care::decide(globals, &decision, "adopt").await,
+        Command::Forget(decision) => care::decide(globals, &decision, "forget").await,
+        Command::Import(import) => care::import(globals, &import).await,
+        Command::Get { resource, reveal, watch, at: None } => {
             let (client, printer) = (globals.client()?, globals.printer());
             let path = format!("/api/resources/{}", segment(&id_of(&client, &resource).await?));
             let filters = query([("reveal", reveal.then(|| "true".to_owned()))]);
@@ -208,6 +240,10 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     }
     if it.state_uncertain_since.is_some() {
         line("attention", "the state kept for it may be older than what is real; a person must decide");
+    }
+    if let Some(drift) = &it.drift {
+        line("drift", &format!("for {}: {}", age(it.drift_since), inline(drift)));
+        line("", &format!("slipway resource reconcile {}    makes it as it is wanted", clean(&it.id)));
     }
     line("provider", &clean(&or_dash(&provider)));
     for (name, run) in [("current run", &it.current_run_id), ("last run", &it.last_run_id)] {

@@ -232,10 +232,17 @@ mod tests {
 
     #[test]
     fn only_a_difference_that_says_something_is_drift() {
-        for same in [json!({}), json!({"drift": ""}), json!({"drift": []}), json!({"drift": false}), json!({"changed": false})] {
+        for same in
+            [json!({}), json!({"drift": ""}), json!({"drift": []}), json!({"drift": false}), json!({"changed": false})]
+        {
             assert!(!found(&same), "{same}");
         }
-        for other in [json!({"drift": "x"}), json!({"drift": [{"limit": 3}]}), json!({"changed": true}), json!({"changed": "true"})] {
+        for other in [
+            json!({"drift": "x"}),
+            json!({"drift": [{"limit": 3}]}),
+            json!({"changed": true}),
+            json!({"changed": "true"}),
+        ] {
             assert!(found(&other), "{other}");
         }
     }
