@@ -75,7 +75,8 @@ fn score(name: &str, pin: Option<&str>) -> String {
 }
 
 async fn source(stack: &Stack, name: &str, status: &str, commit: &str) -> Value {
-    let found = stack.until(&format!("{name} is {status} at {commit}"), Duration::from_secs(30), async || {
+    let what = format!("{name} is {status} at {commit}");
+    let found = stack.until(&what, Duration::from_secs(30), async || {
         let sources = stack.client.get("/api/admin/providers/sources").await?;
         let items = sources["items"].as_array().cloned().unwrap_or_default();
         let matches = |it: &Value| it["name"] == name && it["status"] == status && it["seen_commit"] == commit;
