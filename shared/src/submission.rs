@@ -1,5 +1,7 @@
 //! From a Score file to a submission: what the api does with a request's body, and the scheduler with what a step asks for.
 
+pub mod workload;
+
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
@@ -58,7 +60,8 @@ pub fn restore(
 /// When it names a resource that the file does not have.
 pub fn choose(submission: &mut Submission, choices: Choices) -> Result<(), Problem> {
     for (name, workflow) in &choices.workflows {
-        if let Some(wanted) = submission.resources.get_mut(name) {
+        let containers = submission.workload.as_mut().filter(|it| it.name == *name).map(|it| &mut it.wanted);
+        if let Some(wanted) = submission.resources.get_mut(name).or(containers) {
             wanted.workflow = Some(workflow.clone());
             continue;
         }
@@ -66,7 +69,7 @@ pub fn choose(submission: &mut Submission, choices: Choices) -> Result<(), Probl
         let message = format!("a workflow is chosen for '{}', and there is no such resource{hint}", short(name));
         return Err(Problem::new(code::UNKNOWN_NAME, message).at("/resources"));
     }
-    for wanted in submission.resources.values_mut() {
+    for wanted in submission.resources.values_mut().chain(submission.workload.iter_mut().map(|it| &mut it.wanted)) {
         wanted.tags =
             wanted.tags.drain(..).chain(choices.tags.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect();
     }
@@ -105,6 +108,7 @@ fn of_score(
     }
     let resources = wanted(&score, needs).map_err(|mistake| vec![mistake])?;
     Ok(Submission {
+        workload: workload::of_score(&score),
         warnings,
         digest: score::digest(&score),
         spec: serde_json::to_value(&score).map_err(unwritable)?,
@@ -201,12 +205,6 @@ fn wanted(score: &Score, needs: &Needs) -> Result<BTreeMap<String, Wanted>, Prob
 
 fn one(score: &Score, asked: &ScoreResource, identity: String, depends_on: BTreeSet<String>) -> Wanted {
     let params = Value::Object(asked.params.clone());
-    let names_metadata = Cell::new(false);
-    // Only asked what it names; what it becomes is the scheduler's business.
-    let _ = placeholder::resolve(&params, &|placeholder| {
-        names_metadata.set(names_metadata.get() | matches!(placeholder, Reference::Metadata(_)));
-        Some(Value::Null)
-    });
     let mut all_labels = labels(&score.metadata.rest);
     all_labels.extend(labels(&asked.metadata));
     Wanted {
@@ -214,14 +212,24 @@ fn one(score: &Score, asked: &ScoreResource, identity: String, depends_on: BTree
         class: asked.class.clone(),
         identity,
         shared: asked.id.is_some(),
+        names_metadata: names_metadata(&params),
         params,
         annotations: asked.annotations.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect(),
         labels: Value::Object(all_labels),
         depends_on,
-        names_metadata: names_metadata.get(),
         tags: tags(asked.annotations.get(TAGS).map_or("", String::as_str)).into_iter().collect(),
         workflow: asked.annotations.get(WORKFLOW).map(|text| text.trim().to_owned()),
     }
+}
+
+fn names_metadata(params: &Value) -> bool {
+    let found = Cell::new(false);
+    // Only asked what it names; what it becomes is the scheduler's business.
+    let _ = placeholder::resolve(params, &|placeholder| {
+        found.set(found.get() | matches!(placeholder, Reference::Metadata(_)));
+        Some(Value::Null)
+    });
+    found.get()
 }
 
 /// Tags from a text that separates them by commas.

@@ -8,6 +8,7 @@ use shared::{
     domain::run::Operation,
     formats::registry::{self, PINS_ANNOTATION, Registry},
     store::submit::{self, Diff, Present, Standing, Submission, Wanted},
+    submission::workload,
 };
 use utoipa::ToSchema;
 
@@ -78,19 +79,23 @@ pub(crate) struct DryRunAnswer {
     /// What compatibility mode had to say.
     #[schema(value_type = Vec<Object>)]
     pub warnings: Value,
+    /// What else is to be known, as that its containers are recorded and not run.
+    pub notes: Vec<String>,
 }
 
 /// Compares the submission with what is there and asks the providers that are loaded.
 pub(super) async fn show(app: &AppState, submission: &Submission) -> Result<DryRunAnswer, Problem> {
     // Rolled back whatever comes: nothing is written.
     let mut tx = app.store.begin().await?;
-    let (standing, diff) = submit::preview(&mut tx, submission)
+    let mut submission = submission.clone();
+    let notes = workload::include(&mut tx, &mut submission).await?.into_iter().collect();
+    let (standing, diff) = submit::preview(&mut tx, &submission)
         .await?
         .map_err(|refusal| submission::refused(&submission.name, refusal))?;
     let registry = Registry::from_records(providers::current(&mut tx).await?);
     drop(tx);
 
-    let planner = Planner { registry: &registry, submission, standing: &standing, diff: &diff };
+    let planner = Planner { registry: &registry, submission: &submission, standing: &standing, diff: &diff };
     let changes = planner.changes();
     let problems = changes.iter().filter(|it| it.problem.is_some()).count();
     let count = |action| changes.iter().filter(|it| it.action == action).count();
@@ -113,12 +118,13 @@ pub(super) async fn show(app: &AppState, submission: &Submission) -> Result<DryR
     }
     Ok(DryRunAnswer {
         dry_run: true,
-        application: submission.name.clone(),
+        application: submission.name,
         created: standing.application.is_none(),
         changes,
         problems,
         message,
-        warnings: submission.warnings.clone(),
+        warnings: submission.warnings,
+        notes,
     })
 }
 

@@ -18,6 +18,7 @@ use shared::{
         StoreError, application, resource_list,
         submit::{self, Choices, Diff, Submission, Submitted},
     },
+    submission::workload,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -164,6 +165,8 @@ pub(crate) struct SubmissionAnswer {
     /// What compatibility mode had to say.
     #[schema(value_type = Vec<Object>)]
     pub warnings: Value,
+    /// What else is to be known, as that its containers are recorded and not run.
+    pub notes: Vec<String>,
     /// The resources of the application.
     pub resources: Vec<ResourceView>,
     /// Those that failed, when the same content was submitted again.
@@ -233,7 +236,9 @@ async fn submit_once(app: &AppState, attempt: &Attempt, submission: &Submission)
     if let Some(response) = attempt.replay(&mut tx).await? {
         return Ok(response);
     }
-    let (status, generation, diff) = match submit::submit(&mut tx, submission).await? {
+    let mut submission = submission.clone();
+    let notes = workload::include(&mut tx, &mut submission).await?.into_iter().collect();
+    let (status, generation, diff) = match submit::submit(&mut tx, &submission).await? {
         Submitted::Accepted { generation, diff, .. } => (StatusCode::CREATED, generation, Some(diff)),
         Submitted::Unchanged { generation, .. } => (StatusCode::OK, generation, None),
         Submitted::Refused(refusal) => return Err(submission::refused(&submission.name, refusal).into()),
@@ -268,7 +273,8 @@ async fn submit_once(app: &AppState, attempt: &Attempt, submission: &Submission)
         unchanged,
         message,
         changes,
-        warnings: submission.warnings.clone(),
+        warnings: submission.warnings,
+        notes,
         resources,
         failed,
     };

@@ -83,6 +83,7 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
         ));
     }
     if arguments.dry_run {
+        tell_notes(&answer);
         return changes::show(printer, &answer);
     }
     let name = answer["application"]["name"].as_str().context("the server's answer names no application")?.to_owned();
@@ -100,6 +101,7 @@ pub(super) async fn finish(
     name: &str,
     patience: Option<&Patience>,
 ) -> anyhow::Result<()> {
+    tell_notes(&answer);
     let Some(patience) = patience else {
         return printer.print(&answer, |printer, answer| summary(printer, answer, name));
     };
@@ -117,6 +119,13 @@ pub(super) async fn finish(
         let hint = format!("  its outputs: slipway resource get {name}/{}\n", clean(&first.name));
         Ok(format!("{name}: {count} of {count} resources {state}\n{hint}"))
     })
+}
+
+/// What else the server has to say, as that containers are recorded and not run.
+fn tell_notes(answer: &Value) {
+    for note in answer["notes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        warn(&clean(note));
+    }
 }
 
 fn summary(printer: Printer, answer: &Value, name: &str) -> anyhow::Result<String> {

@@ -19,7 +19,7 @@ use shared::{
         submit::{Refusal, Submission},
         waiting::{self, AskOutcome, ToAsk, ToStart},
     },
-    submission,
+    submission::{self, workload},
 };
 
 use super::{BATCH, Pass, Scheduler};
@@ -161,8 +161,13 @@ async fn ask_for_resources(scheduler: &Scheduler) -> anyhow::Result<usize> {
 
 /// Asks for what a step wants, or fails it; false when another scheduler is at it.
 async fn ask(scheduler: &Scheduler, step: &ToAsk) -> anyhow::Result<bool> {
-    let wanted = wanted(step).await?;
+    let mut wanted = wanted(step).await?;
     let mut tx = scheduler.store.begin().await?;
+    if let Ok(Wanted::Create(submission)) = &mut wanted
+        && let Some(note) = workload::include(&mut tx, submission).await?
+    {
+        tracing::info!(run.id = %step.run_id, application = submission.name, "{note}");
+    }
     let outcome = match &wanted {
         Ok(Wanted::Create(submission)) => waiting::ask_create(&mut tx, step, submission).await?,
         Ok(Wanted::Delete(application)) => waiting::ask_delete(&mut tx, step, application).await?,

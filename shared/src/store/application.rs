@@ -130,6 +130,22 @@ pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Ap
     Ok(page(executor, &filter, None, 1).await?.pop())
 }
 
+/// Whether the live application of this name asks for the resource of this identity now.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn asks_for(executor: impl PgExecutor<'_>, name: &str, identity: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM application a JOIN resource r ON r.application_id = a.id
+                          WHERE a.name = $1 AND a.delete_requested_at IS NULL AND r.identity = $2
+                            AND r.state <> 'terminated' AND r.desired = 'present') AS "asks!""#,
+        name,
+        identity
+    )
+    .fetch_one(executor)
+    .await?)
+}
+
 /// Takes the lock that every change of the application of that name happens under, until the transaction ends.
 pub async fn lock_name(conn: &mut PgConnection, name: &str) -> Result<()> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('application:' || $1, 0))", name).execute(conn).await?;

@@ -33,6 +33,9 @@ pub struct Submission {
     pub warnings: Value,
     /// What it needs, by name.
     pub resources: BTreeMap<String, Wanted>,
+    /// Its containers as one more resource; among `resources` once [`crate::submission::workload::include`] has found that
+    /// they can be run.
+    pub workload: Option<Workload>,
     /// Tags and workflows that came beside the spec; they are in `resources` already.
     pub choices: Choices,
     /// Seconds it is to live from now on by its own annotation.
@@ -43,6 +46,15 @@ pub struct Submission {
     pub restores: Option<i32>,
     /// The name of the key it came with.
     pub actor: String,
+}
+
+/// The containers of a workload as a resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Workload {
+    /// The resource's name.
+    pub name: String,
+    /// What is asked for.
+    pub wanted: Wanted,
 }
 
 /// What came beside a spec to choose workflows by.

@@ -48,12 +48,22 @@ impl Choices {
     /// The workflow for these tags: the one that shares most of them, else the default, else the first.
     #[must_use]
     pub fn choose(&self, tags: &[String]) -> Option<&str> {
+        self.choose_available(tags, &|_| true)
+    }
+
+    /// As [`Choices::choose`], where among those that tags do not tell apart one that is available goes before one that is
+    /// not: a provider may have a workflow for each way in which an instance can be set up.
+    #[must_use]
+    pub fn choose_available(&self, tags: &[String], available: &dyn Fn(&str) -> bool) -> Option<&str> {
         let wanted: BTreeSet<&str> = tags.iter().map(String::as_str).collect();
         let shared = |choice: &Choice| {
             choice.tags.iter().map(String::as_str).collect::<BTreeSet<_>>().intersection(&wanted).count()
         };
         let most = self.workflows.iter().map(shared).max().unwrap_or(0);
-        let best: Vec<&Choice> = self.workflows.iter().filter(|choice| shared(choice) == most).collect();
+        let mut best: Vec<&Choice> = self.workflows.iter().filter(|choice| shared(choice) == most).collect();
+        if best.iter().any(|choice| available(&choice.name)) {
+            best.retain(|choice| available(&choice.name));
+        }
         let default = self.default.as_deref().filter(|default| best.iter().any(|choice| choice.name == *default));
         default.or_else(|| best.first().map(|choice| choice.name.as_str()))
     }

@@ -175,7 +175,10 @@ impl Registry {
             Some(workflow) => named(record, operations, operation, workflow)?,
             None => None,
         };
-        let name = chosen.or_else(|| choices.and_then(|choices| choices.choose(tags))).ok_or_else(none)?;
+        let available =
+            |name: &str| record.workflows.iter().any(|workflow| workflow.name == name && workflow.unavailable.is_none());
+        let by_tags = || choices.and_then(|choices| choices.choose_available(tags, &available));
+        let name = chosen.or_else(by_tags).ok_or_else(none)?;
         let workflow = record.workflows.iter().find(|workflow| workflow.name == name).ok_or_else(none)?;
         if let Some(reason) = &workflow.unavailable {
             return Err(PlanError::Unavailable { workflow: workflow.name.clone(), reason: reason.clone() });

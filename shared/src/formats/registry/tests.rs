@@ -67,6 +67,26 @@ fn a_listed_type_is_created_by_the_providers_workflow() {
 }
 
 #[test]
+fn among_workflows_that_tags_do_not_tell_apart_one_that_can_run_here_is_taken() {
+    let root = TempDir::new().unwrap();
+    core(root.path());
+    let rest = "capabilities:\n  resourceTypeCapabilities:\n    - type: db\n      operations:\n        create: {workflows: [{name: near}, {name: far}, {name: other, tags: [o]}]}\nworkflows: [{name: near, file: near.yaml}, {name: far, file: w.yaml}, {name: other, file: near.yaml}]\n";
+    let near = workflow("near", &format!("{SHELL}, secrets: [key]"));
+    let files = [("provider.yaml", &manifest("db", rest)), ("w.yaml", &workflow("any", SHELL)), ("near.yaml", &near)];
+    write(&root.path().join("db"), &files.map(|(name, text)| (name, text.as_str())));
+    let secrets = BTreeSet::from(["key".to_owned()]);
+    let with_key = BTreeMap::from([("db".to_owned(), Settings { secrets, ..Settings::default() })]);
+    let chosen = |settings: &BTreeMap<String, Settings>, tags: &[String]| {
+        load_with(&root, settings).unwrap().plan("db", Operation::Create, tags).map(|planned| planned.workflow)
+    };
+    assert_eq!(chosen(&BTreeMap::new(), &[]).unwrap(), "far");
+    assert_eq!(chosen(&with_key, &[]).unwrap(), "near");
+    // Tags have the last word.
+    let error = chosen(&BTreeMap::new(), &["o".to_owned()]).unwrap_err().to_string();
+    assert!(error.contains("needs the secret 'key'"), "{error}");
+}
+
+#[test]
 fn among_several_workflows_tags_decide_then_the_default_then_the_first() {
     let root = TempDir::new().unwrap();
     core(root.path());
