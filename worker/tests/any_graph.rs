@@ -199,11 +199,9 @@ async fn check_events(stage: &Stage, run: RunId, steps: &[Known]) {
                     assert!(body.map(name).all(|other| ended.contains_key(&other)), "{step} is for the end");
                 }
             }
-            events::STEP_FINISHED | events::STEP_SKIPPED => {
-                // A try that was lost, or is to be made again, is no outcome.
-                if event.data["status"] != json!("pending") {
-                    *ended.entry(step.clone()).or_default() += 1;
-                }
+            // A try that was lost, or is to be made again, is no outcome.
+            events::STEP_FINISHED | events::STEP_SKIPPED if event.data["status"] != json!("pending") => {
+                *ended.entry(step.clone()).or_default() += 1;
             }
             _ => {}
         }

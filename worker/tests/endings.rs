@@ -59,6 +59,7 @@ async fn two_resources(stage: &Stage) -> (ApplicationId, ResourceId, ResourceId)
         ttl_s: None,
         requested_ttl_s: None,
         restores: None,
+        workload: None,
         actor: "test".into(),
     };
     let mut tx = stage.store.begin().await.unwrap();

@@ -194,6 +194,7 @@ impl Stage {
             ttl_s: None,
             requested_ttl_s: None,
             restores: None,
+            workload: None,
             actor: "test".into(),
         };
         let mut tx = self.store.begin().await.unwrap();
