@@ -139,7 +139,10 @@ fn servable(records: Vec<ProviderRecord>, spec: &Value, wanted: &Wanted) -> std:
         Err(PlanError::Unavailable { workflow, reason }) => {
             let by = registry.serving().find(|record| record.workflows.iter().any(|it| it.name == workflow));
             let by = by.map_or("?", |record| record.name.as_str());
-            Err(format!("the provider '{by}' would run them, but is not configured: {reason}"))
+            // The first is enough to tell that nobody has set it up.
+            let (first, more) =
+                reason.split_once("; ").map_or((reason.as_str(), ""), |(first, _)| (first, ", and more"));
+            Err(format!("the provider '{by}' would run them, but is not configured: {first}{more}"))
         }
         Err(error) => Err(error.to_string()),
     }

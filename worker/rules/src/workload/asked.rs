@@ -16,6 +16,17 @@ pub(crate) enum Operation {
     Remove,
 }
 
+/// What becomes of the Secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Secrets {
+    /// It is among the manifests.
+    #[default]
+    Write,
+    /// Somebody else makes it.
+    Omit,
+}
+
 /// The step's configuration.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -30,8 +41,7 @@ pub(crate) struct Asked {
     pub(crate) service: Service,
     /// JSON pointers to the variables and files whose text came from resources.
     pub(crate) from_resources: Vec<String>,
-    /// Whether the Secret is left out of the manifests.
-    pub(crate) omit_secret: bool,
+    pub(crate) secrets: Secrets,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
 
 use super::{
-    asked::{Asked, Operation, Port},
+    asked::{Asked, Operation, Port, Secrets},
     config::Data,
     names, pod,
 };
@@ -64,7 +64,7 @@ pub(super) fn render(asked: &Asked) -> anyhow::Result<Rendered> {
         }
     }
     add(!content.is_empty(), "v1", "ConfigMap", &config_map, Value::Object(content));
-    if !asked.omit_secret {
+    if asked.secrets == Secrets::Write {
         add(!data.secret.is_empty(), "v1", "Secret", &secret, json!({"type": "Opaque", "data": data.secret}));
     }
     let ports = &asked.service.ports;

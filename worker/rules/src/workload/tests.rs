@@ -68,6 +68,10 @@ fn what_came_from_resources_is_in_the_secret_alone() {
     let others: Vec<&Value> = rendered.objects.iter().filter(|it| it["kind"] != "Secret").collect();
     assert!(!json!(others).to_string().contains("hunter2"), "{others:#?}");
     assert!(!json!(rendered.outputs).to_string().contains("hunter2"));
+    let mut omitted = shop();
+    omitted["secrets"] = json!("omit");
+    let omitted = render(omitted).unwrap();
+    assert_eq!((omitted.objects.len(), &omitted.outputs["secret"]), (3, &json!("shop-secrets")));
 }
 
 #[test]
