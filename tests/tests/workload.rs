@@ -6,11 +6,13 @@
 #[path = "../../worker/tests/step_types/cluster/mod.rs"]
 #[allow(dead_code, reason = "the worker's tests use the rest")]
 mod cluster;
+#[path = "../../worker/tests/step_types/forge.rs"]
+mod forge;
 #[path = "../../worker/tests/step_types/server.rs"]
 #[allow(dead_code, reason = "the worker's tests use the rest")]
 mod server;
 
-use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::Command, sync::OnceLock, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -53,6 +55,30 @@ resources:
     )
 }
 
+/// Gives the provider these settings and secrets, and a way to one server of the test's.
+fn set_up(folder: &Path, settings: &Value, secrets: &[(&str, &str)], name: &str, port: u16) -> anyhow::Result<()> {
+    let mut given = ProviderSettings {
+        settings: settings.as_object().cloned().unwrap_or_default(),
+        egress: BTreeMap::from([(name.to_owned(), format!("{}:{port}", engine::bridge_address()?))]),
+        ..ProviderSettings::default()
+    };
+    for (secret, text) in secrets {
+        let file = folder.join(secret);
+        std::fs::write(&file, text)?;
+        given.secrets.insert((*secret).to_owned(), SecretSource::File(file));
+    }
+    SETTINGS.set(given).map_err(|_| anyhow::anyhow!("one test a process: run them by nextest"))
+}
+
+async fn terminated(stack: &Stack) -> anyhow::Result<()> {
+    stack.client.send(Method::DELETE, "/api/specs/shop", &[], None).await?.ok()?;
+    stack
+        .until("shop is terminated", LONG, async || {
+            Ok((stack.client.get("/api/specs/shop").await?["state"] == "terminated").then_some(()))
+        })
+        .await
+}
+
 async fn active(stack: &Stack) -> anyhow::Result<Value> {
     stack
         .until("shop is active", LONG, async || {
@@ -73,20 +99,9 @@ async fn revealed(stack: &Stack, name: &str) -> anyhow::Result<Value> {
 async fn containers_run_last_change_with_their_spec_and_are_gone_with_their_application() -> anyhow::Result<()> {
     let cluster = Cluster::start().await;
     let folder = tempfile::tempdir()?;
-    let secret = |name: &str, text: &str| -> anyhow::Result<(String, SecretSource)> {
-        let file = folder.path().join(name);
-        std::fs::write(&file, text)?;
-        Ok((name.to_owned(), SecretSource::File(file)))
-    };
     let settings = json!({"server": format!("https://{NAME}:{}", cluster.port), "namespace": "{team}-apps"});
-    let address = format!("{}:{}", engine::bridge_address()?, cluster.port);
-    let given = ProviderSettings {
-        settings: settings.as_object().cloned().unwrap_or_default(),
-        secrets: BTreeMap::from([secret("cluster_token", TOKEN)?, secret("cluster_ca", &cluster.ca)?]),
-        egress: BTreeMap::from([(NAME.to_owned(), address)]),
-        ..ProviderSettings::default()
-    };
-    ensure!(SETTINGS.set(given).is_ok(), "one test a process");
+    let secrets = [("cluster_token", TOKEN), ("cluster_ca", cluster.ca.as_str())];
+    set_up(folder.path(), &settings, &secrets, NAME, cluster.port)?;
     let stack = Stack::start(Options { tenants: true, configure, ..Options::default() }).await?;
 
     let file = "{ /etc/shop.conf: { content: 'mode = fast', mode: '0600' } }";
@@ -131,12 +146,7 @@ async fn containers_run_last_change_with_their_spec_and_are_gone_with_their_appl
     let unchanged = stack.client.submit(&spec("slow", "{}")).await?.ok()?;
     assert_eq!(unchanged["unchanged"], true);
 
-    stack.client.send(Method::DELETE, "/api/specs/shop", &[], None).await?.ok()?;
-    stack
-        .until("shop is terminated", LONG, async || {
-            Ok((stack.client.get("/api/specs/shop").await?["state"] == "terminated").then_some(()))
-        })
-        .await?;
+    terminated(&stack).await?;
     for (plural, name) in [("deployments", "shop"), ("services", "shop"), ("secrets", "shop-secrets")] {
         assert!(object(plural, name).is_none(), "{plural}/{name} is still there");
     }
@@ -170,6 +180,57 @@ async fn nobody_sees(stack: &Stack, workload: &Value, secret: &str) -> anyhow::R
     let told: i64 = sqlx::query_scalar(told).bind(secret).fetch_one(&stack.pool).await?;
     ensure!(told == 0, "{told} events show a secret");
     Ok(())
+}
+
+fn git(repository: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let output =
+        Command::new("git").arg("-C").arg(repository).args(arguments).output().context("git is not installed")?;
+    ensure!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[tokio::test]
+async fn manifests_are_committed_to_a_repository_where_that_is_what_is_configured() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let repository = folder.path().join("team/apps.git");
+    std::fs::create_dir_all(&repository)?;
+    git(&repository, &["init", "-q", "--bare", "--initial-branch=main"])?;
+    let (ca, tls) = server::tls("forge");
+    let root = folder.path().to_owned();
+    let port = server::serve(Some(tls), move |request| {
+        let root = root.clone();
+        async move { forge::backend(&root, request).await }
+    })
+    .await;
+    let settings = json!({
+        "git_host": "forge", "git_port": port, "git_repository": format!("https://forge:{port}/team/apps.git"),
+        "git_folder": "clusters/one",
+    });
+    set_up(folder.path(), &settings, &[("git_token", forge::TOKEN), ("git_ca", &ca)], "forge", port)?;
+    let stack = Stack::start(Options { tenants: true, configure, ..Options::default() }).await?;
+
+    stack.client.submit(&spec("fast", "{ /etc/shop.conf: { content: 'mode = fast' } }")).await?.ok()?;
+    active(&stack).await?;
+    let commit = revealed(&stack, "workload").await?["outputs"]["commit"].clone();
+    assert_eq!(json!(git(&repository, &["rev-parse", "main"])?.trim()), commit);
+    let files = git(&repository, &["ls-tree", "-r", "--name-only", "main"])?;
+    let wanted = ["configmap", "deployment", "service"].map(|kind| format!("clusters/one/shop/{kind}.yaml"));
+    assert_eq!(files.lines().collect::<Vec<_>>(), wanted, "the Secret is left out");
+
+    stack.client.submit(&spec("slow", "{}")).await?.ok()?;
+    stack
+        .until("the change is committed", LONG, async || {
+            let text = git(&repository, &["show", "main:clusters/one/shop/deployment.yaml"])?;
+            Ok(text.contains("value: slow").then_some(()))
+        })
+        .await?;
+    active(&stack).await?;
+    assert!(!git(&repository, &["ls-tree", "-r", "--name-only", "main"])?.contains("configmap"));
+
+    terminated(&stack).await?;
+    assert_eq!(git(&repository, &["ls-tree", "-r", "--name-only", "main"])?, "");
+    nothing_is_left(&stack).await?;
+    stack.finish().await
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ mod cluster;
 #[path = "engine_docker/stage.rs"]
 #[allow(dead_code, unused_imports, reason = "the engine's own tests use the rest")]
 mod docker;
+#[path = "step_types/forge.rs"]
+mod forge;
 #[path = "step_types/git.rs"]
 mod git;
 #[path = "step_types/http.rs"]

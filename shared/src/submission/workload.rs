@@ -1,7 +1,7 @@
 //! The containers of a workload as a resource of its own: made last, after all that the workload needs, by whichever
 //! provider serves the type.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
@@ -130,7 +130,7 @@ fn servable(records: Vec<ProviderRecord>, spec: &Value, wanted: &Wanted) -> std:
         operation: Operation::Create,
         tags: &wanted.tags,
         workflow: wanted.workflow.as_deref(),
-        pins: &pins.and_then(|text| parse_pins(text).ok()).unwrap_or_else(BTreeMap::new),
+        pins: &pins.and_then(|text| parse_pins(text).ok()).unwrap_or_default(),
         made_by: None,
     };
     match registry.plan_for(&asked) {

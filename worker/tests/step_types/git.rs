@@ -1,13 +1,14 @@
 //! `git`: in repositories of the workspace, and over HTTPS with a token.
 
-use std::{path::Path, process::Stdio};
-
-use hyper::{Request, Response, body::Bytes};
 use serde_json::{Value, json};
 use shared::domain::plan::PlannedStep;
-use tokio::{io::AsyncWriteExt as _, process::Command};
+use tokio::process::Command;
 
-use crate::{Scene, reaching, server, shell, step};
+use crate::{
+    Scene,
+    forge::{TOKEN, backend},
+    reaching, server, shell, step,
+};
 
 fn git(name: &str, after: &[&str], config: Value) -> PlannedStep {
     step(name, after, "git", config)
@@ -151,7 +152,7 @@ async fn a_token_opens_a_repository_over_https_and_is_shown_to_nobody() {
         async move { backend(&root, request).await }
     })
     .await;
-    let scene = Scene::with(&[("forge", port)], &[("token", "forge-token-9a"), ("ca", &ca)]).await;
+    let scene = Scene::with(&[("forge", port)], &[("token", TOKEN), ("ca", &ca)]).await;
     let of = |name: &str, after: &[&str], more: Value| {
         let mut config = json!({
             "server": format!("https://forge:{port}"), "owner": "team", "repoName": "app", "tokenSecret": "token", "caSecret": "ca",
@@ -172,58 +173,10 @@ async fn a_token_opens_a_repository_over_https_and_is_shown_to_nobody() {
     let printed = scene.stage.printed(run).await;
     assert_eq!(&printed[printed.len() - 2..], ["hello", "clean"]);
     assert_eq!(printed.iter().filter(|line| *line == "hello").count(), 3);
-    assert!(!scene.told(run).await.contains("forge-token-9a"));
+    assert!(!scene.told(run).await.contains(TOKEN));
 
     let mut other = of("other", &[], json!({"operation": "clone", "path": "copy"}));
     other.config.remove("tokenSecret");
     let (_, error) = scene.fails(vec![other]).await;
     assert!(error.contains("could not be cloned"), "{error}");
-}
-
-/// What git's own CGI program answers, to who knows the token.
-async fn backend(root: &Path, request: Request<Bytes>) -> Response<Bytes> {
-    // git:forge-token-9a
-    let allowed =
-        request.headers().get("authorization").is_some_and(|given| *given == "Basic Z2l0OmZvcmdlLXRva2VuLTlh");
-    if !allowed {
-        let answer = Response::builder().status(401).header("WWW-Authenticate", "Basic realm=\"forge\"");
-        return answer.body(Bytes::new()).unwrap();
-    }
-    let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-    let mut child = Command::new("git")
-        .arg("http-backend")
-        .env("GIT_PROJECT_ROOT", root)
-        .env("GIT_HTTP_EXPORT_ALL", "1")
-        .env("REMOTE_USER", "git")
-        .env("REQUEST_METHOD", request.method().as_str())
-        .env("PATH_INFO", request.uri().path())
-        .env("QUERY_STRING", request.uri().query().unwrap_or_default())
-        .env("CONTENT_TYPE", header("content-type"))
-        .env("CONTENT_LENGTH", request.body().len().to_string())
-        .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
-        .env("GIT_PROTOCOL", header("git-protocol"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let body = request.into_body();
-    let (_, output) = tokio::join!(
-        async move {
-            let _ = input.write_all(&body).await;
-            drop(input);
-        },
-        child.wait_with_output()
-    );
-    let output = output.unwrap().stdout;
-    let end = output.windows(4).position(|part| part == b"\r\n\r\n").unwrap_or(output.len());
-    let mut answer = Response::builder();
-    for line in String::from_utf8_lossy(&output[..end]).lines() {
-        match line.split_once(": ") {
-            Some(("Status", status)) => answer = answer.status(status[..3].parse::<u16>().unwrap()),
-            Some((name, value)) => answer = answer.header(name, value),
-            None => {}
-        }
-    }
-    answer.body(Bytes::copy_from_slice(output.get(end + 4..).unwrap_or_default())).unwrap()
 }
