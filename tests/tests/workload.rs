@@ -143,6 +143,15 @@ async fn containers_run_last_change_with_their_spec_and_are_gone_with_their_appl
     let second = object("deployments", "shop").context("no Deployment")?;
     assert_ne!(second["spec"]["template"]["metadata"]["annotations"]["slipway.dev/checksum"], first);
     assert!(object("configmaps", "shop-config").is_none(), "what is needed no more is still there");
+    // What somebody changes by hand is found, told and mended.
+    cluster.alter("deployments", "default-apps", "shop", |object| object["spec"]["replicas"] = 7.into());
+    let id = workload["id"].as_str().context("no id")?;
+    stack.client.post(&format!("/api/resources/{id}/read"), &json!({})).await?.ok()?;
+    let drifted = stack.resource_becomes("shop", "workload", "degraded").await?;
+    assert!(drifted["drift"].to_string().contains(".spec.replicas"), "{drifted:#}");
+    stack.client.post(&format!("/api/resources/{id}/reconcile"), &json!({})).await?.ok()?;
+    active(&stack).await?;
+    assert_eq!(object("deployments", "shop").context("no Deployment")?["spec"]["replicas"], 2);
     let unchanged = stack.client.submit(&spec("slow", "{}")).await?.ok()?;
     assert_eq!(unchanged["unchanged"], true);
 
@@ -166,6 +175,7 @@ async fn nobody_sees(stack: &Stack, workload: &Value, secret: &str) -> anyhow::R
         "/api/specs/shop/generations/1".to_owned(),
         format!("/api/resources/{id}"),
         format!("/api/resources/{id}/graph"),
+        format!("/api/resources/{id}/snapshot?at={}", chrono::Utc::now().format("%FT%TZ")),
         format!("/api/workflows/{run}"),
         format!("/api/workflows/{run}/graph"),
         "/api/graph/shop".to_owned(),
