@@ -15,13 +15,17 @@ use utoipa_axum::{
 };
 
 use crate::{
-    approvals, auth, care, error::Problem, execute, golden_paths, graph, health, kept_states, logs, openapi, preview, provider_sources, providers, query_names, queues, request, resources, retries, specs,
-    state::AppState, terraform_state, webhooks, workers, workflows,
+    approvals, auth, care, error::Problem, execute, golden_paths, graph, health, kept_states, logs, openapi, preview,
+    provider_sources, providers, query_names, queues, request, resources, retries, specs, state::AppState,
+    terraform_state, webhooks, workers, workflows,
 };
 
 /// The service, and the description of it that is generated from the same handlers.
 pub fn router(app: AppState) -> (Router, utoipa::openapi::OpenApi) {
-    let open = OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(health::readyz)).routes(routes!(webhooks::push));
+    let open = OpenApiRouter::new()
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(webhooks::push));
 
     let keyed = OpenApiRouter::new()
         .routes(routes!(health::metrics))

@@ -175,8 +175,9 @@ impl Registry {
             Some(workflow) => named(record, operations, operation, workflow)?,
             None => None,
         };
-        let available =
-            |name: &str| record.workflows.iter().any(|workflow| workflow.name == name && workflow.unavailable.is_none());
+        let available = |name: &str| {
+            record.workflows.iter().any(|workflow| workflow.name == name && workflow.unavailable.is_none())
+        };
         let by_tags = || choices.and_then(|choices| choices.choose_available(tags, &available));
         let name = chosen.or_else(by_tags).ok_or_else(none)?;
         let workflow = record.workflows.iter().find(|workflow| workflow.name == name).ok_or_else(none)?;

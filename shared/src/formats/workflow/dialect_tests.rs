@@ -193,7 +193,8 @@ fn parameters_declared_elsewhere_win_over_those_of_the_file() {
 #[test]
 fn what_reading_a_file_costs_is_bounded() {
     let own = |steps: String| format!("apiVersion: slipway.dev/v1\nmetadata: {{name: w}}\nsteps:\n{steps}");
-    let conditions = (0..20).map(|n| format!("  - {{name: s{n}, type: t, if: '{}'}}\n", "true && ".repeat(400) + "true"));
+    let conditions =
+        (0..20).map(|n| format!("  - {{name: s{n}, type: t, if: '{}'}}\n", "true && ".repeat(400) + "true"));
     let dollars = format!("  - {{name: a, type: t, script: '{}'}}\n", "$".repeat(100_000));
     let templates = format!("  - {{name: a, type: t, config: {{x: '{}'}}}}\n", "{{ .x }}".repeat(6_000));
     for (text, said) in [
