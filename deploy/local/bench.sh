@@ -8,7 +8,7 @@ cd "$root"
 services=$state/bench
 mkdir -p "$services"
 
-plan_stages 20 45 5 300 300
+plan_stages 25 100 5 330 360
 stage "looking for what is missing"
 deploy/local/packages.sh
 deploy/local/engine.sh start

@@ -10,7 +10,7 @@ cd "$root"
 services=$state/test
 mkdir -p "$services"
 
-plan_stages 20 5 45 5 300 400
+plan_stages 25 5 100 5 300 480
 stage "looking for what is missing"
 "$root/deploy/local/packages.sh"
 

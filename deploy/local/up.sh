@@ -42,7 +42,7 @@ start() {
 if [[ -x $slipway ]]; then
   plan_stages 1 1 2 3 5 5
 else
-  plan_stages 60 5 75 270 5 20
+  plan_stages 70 5 110 270 5 25
 fi
 stage "looking for what is missing"
 "$root/deploy/local/packages.sh"
