@@ -67,6 +67,24 @@ impl PrivateEngine {
     fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.daemon.id().to_string()]).status().unwrap().success());
     }
+
+    /// Stops the daemon where it stands. A signal is sent before it is heeded: each thread stops in its own time.
+    async fn stop(&self) {
+        self.signal("-STOP");
+        let tasks = format!("/proc/{}/task", self.daemon.id());
+        let stands = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // A thread that ended meanwhile says nothing any more.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        for _ in 0..200 {
+            if std::fs::read_dir(&tasks).unwrap().flatten().all(stands) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("dockerd did not stop");
+    }
 }
 
 impl Drop for PrivateEngine {
@@ -131,7 +149,7 @@ async fn a_step_that_ended_because_the_engine_crashed_says_nothing_about_the_ste
 async fn a_stopped_engine_makes_calls_fail_and_not_hang() {
     let private = PrivateEngine::new().await;
     let stage = Stage::at(&private.socket()).await;
-    private.signal("-STOP");
+    private.stop().await;
     let listed = stage.engine.list(&stage.instance).await;
     assert!(matches!(listed, Err(EngineError::Unavailable(_))), "{listed:?}");
     private.signal("-CONT");
