@@ -116,10 +116,14 @@ pub(super) async fn ask_by_schedule(scheduler: &Scheduler) -> anyhow::Result<Pas
     let mut asked = 0;
     for (name, settings) in &scheduler.config.providers {
         let Some(pattern) = &settings.drift_check else { continue };
-        // The configuration was checked at the start; the error is for the one who changes that.
-        let schedule: Cron = pattern.parse().map_err(|error| {
-            anyhow::anyhow!("providers.{name}.drift_check '{pattern}' is no cron schedule: {error}")
-        })?;
+        let schedule: Cron = match pattern.parse() {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                // One provider's mistake is no reason to look at nothing.
+                tracing::error!(provider = %name, %pattern, %error, "drift_check is no cron schedule; nothing is looked at by it");
+                continue;
+            }
+        };
         let Ok(slot) = schedule.find_previous_occurrence(&Utc::now(), true) else { continue };
         let kinds = readable(&registry, name);
         asked += resource::request_due_reads(scheduler.store.pool(), name, &kinds, slot, BATCH).await?;
