@@ -2,14 +2,45 @@
 //!
 //! Secrets are named by file or variable, never written here.
 
+mod access;
+mod audit;
+mod batches;
+mod clouds;
+mod fairness;
 mod git;
+mod identity;
+mod integrations;
+mod limits;
+mod notifications;
+mod oidc;
+mod sandbox;
+mod secrets;
+mod tls;
+mod traces;
+mod webhooks;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use access::Access;
+pub use audit::{Audit, AuditSyslog, AuditWebhook, SyslogTransport};
+pub use batches::Batches;
+pub use clouds::{Aws, AwsEndpoints, Azure, AzureEndpoints, Gcp, GcpEndpoints};
+pub use fairness::Fairness;
 pub use git::{Git, GitCredential, GitSsh};
+pub use identity::{CliSettings, Environment, Guest, GuestRole, Identity, SessionSettings};
+pub use integrations::Integrations;
+pub use limits::Limits;
+pub use notifications::{Notifications, Smtp, SmtpTls};
+pub use oidc::{CALLBACK, GroupGrant, Oidc, OidcConfigError, address, is_loopback, redirect_url};
+pub use sandbox::{Pull, PullPolicy, Registry, Runtime, Sandbox};
+pub use secrets::{AppRole, SecretKey, Secrets, Vault};
+pub use tls::{DatabaseTls, DatabaseTlsMode, RedisTls, ServerTls};
+pub use traces::Traces;
+pub use webhooks::Webhooks;
 
 /// All settings. Unknown keys are refused, with their path.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -17,14 +48,24 @@ pub use git::{Git, GitCredential, GitSsh};
 pub struct Config {
     /// Marks this installation's containers, volumes and networks; two installations on one engine differ here.
     pub instance: Instance,
+    /// What this installation is for.
+    pub environment: Environment,
     /// Postgres, the truth.
     pub database: Database,
     /// Redis, the doorbell.
     pub redis: Redis,
     /// The HTTP service.
     pub api: Api,
+    /// Who may log in, and for how long.
+    pub identity: Identity,
+    /// Who may do what.
+    pub access: Access,
     /// The scheduler.
     pub scheduler: Scheduler,
+    /// Who goes first.
+    pub fairness: Fairness,
+    /// One operation on very many resources.
+    pub batches: Batches,
     /// The worker.
     pub worker: Worker,
     /// Where workspaces and finished logs are kept.
@@ -33,8 +74,22 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// Providers that come from Git.
     pub git: Git,
+    /// The keys that secrets are sealed with, and where else secrets come from.
+    pub secrets: Secrets,
+    /// Where credentials for other systems may be tried.
+    pub integrations: Integrations,
+    /// How much one caller may ask for.
+    pub limits: Limits,
     /// Settings and secrets of each provider, by its name.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// The record of changes.
+    pub audit: Audit,
+    /// Announcements of events to others.
+    pub webhooks: Webhooks,
+    /// What people and teams are told of.
+    pub notifications: Notifications,
+    /// Where spans are sent.
+    pub traces: Traces,
     /// Logging.
     pub log: Log,
 }
@@ -54,23 +109,32 @@ impl Default for Instance {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
-    /// `postgres://user@host:port/database`.
+    /// `postgres://user@host:port/database`: a login that is a member of the program's own role (`slipway_api`,
+    /// `slipway_scheduler` or `slipway_worker`), or the owner of the database.
     pub url: String,
+    /// As whom the api brings the schema up to date: the owner of the database. None: as `url` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migration_url: Option<String>,
     /// Connections of one process.
     pub max_connections: u32,
     /// Milliseconds after which Postgres gives up a statement.
     pub statement_timeout_ms: u32,
     /// Milliseconds after which Postgres gives up waiting for a lock.
     pub lock_timeout_ms: u32,
+    /// TLS. None: as the URL says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<DatabaseTls>,
 }
 
 impl Default for Database {
     fn default() -> Self {
         Self {
             url: "postgres://slipway@127.0.0.1:5432/slipway".into(),
+            migration_url: None,
             max_connections: 10,
             statement_timeout_ms: 15_000,
             lock_timeout_ms: 5_000,
+            tls: None,
         }
     }
 }
@@ -79,15 +143,18 @@ impl Default for Database {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redis {
-    /// `redis://host:port/0`.
+    /// `redis://host:port/0`; `rediss://` with TLS.
     pub url: String,
     /// In front of every key and channel, so that installations can share a server.
     pub prefix: String,
+    /// Whom to trust, and what to show, where the URL is `rediss://`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RedisTls>,
 }
 
 impl Default for Redis {
     fn default() -> Self {
-        Self { url: "redis://127.0.0.1:6379/0".into(), prefix: "slipway".into() }
+        Self { url: "redis://127.0.0.1:6379/0".into(), prefix: "slipway".into(), tls: None }
     }
 }
 
@@ -101,11 +168,25 @@ pub struct Api {
     pub max_body_bytes: usize,
     /// Seconds a request may take (streams excepted).
     pub request_timeout_s: u64,
+    /// The address that browsers reach it by, as `https://slipway.example.com`. None: the one that each request was sent to.
+    pub public_url: Option<String>,
+    /// Networks (`10.1.0.0/16`) of the proxies in front of it, whose `X-Forwarded-For` is believed. All others' is not read.
+    pub trusted_proxies: Vec<IpNet>,
+    /// TLS at `listen`. None: plain HTTP, for a proxy that ends TLS in front of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".into(), max_body_bytes: 1024 * 1024, request_timeout_s: 30 }
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            max_body_bytes: 1024 * 1024,
+            request_timeout_s: 30,
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            tls: None,
+        }
     }
 }
 
@@ -125,8 +206,14 @@ pub struct Scheduler {
     pub worker_gone_after_s: u32,
     /// Days that finished runs, events and logs are kept.
     pub retention_days: u32,
+    /// Days that the lines of a log stay in Postgres once it is in the archive, from where it is shown then: `archive.url` must
+    /// lead apis and workers to the same place. None: as long as the run.
+    pub log_rows_days: Option<u32>,
     /// Address for `/metrics`, `/livez` and `/readyz`; none: not served.
     pub metrics_listen: Option<String>,
+    /// TLS at `metrics_listen`. None: plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_tls: Option<ServerTls>,
 }
 
 impl Default for Scheduler {
@@ -138,7 +225,9 @@ impl Default for Scheduler {
             max_losses: 5,
             worker_gone_after_s: 30,
             retention_days: 90,
+            log_rows_days: None,
             metrics_listen: None,
+            metrics_tls: None,
         }
     }
 }
@@ -151,6 +240,8 @@ pub struct Worker {
     pub name: String,
     /// Queues it serves.
     pub queues: Vec<String>,
+    /// Shown with it, for people and programs to tell workers apart: `zone: a`. They choose no runs: queues do.
+    pub labels: BTreeMap<String, String>,
     /// Runs it drives at once.
     pub slots: u32,
     /// Seconds a lease lasts without renewal. Renewed at a third; at two thirds the worker stops its own containers.
@@ -161,9 +252,9 @@ pub struct Worker {
     pub engine: EngineKind,
     /// The Docker engine's socket.
     pub docker_socket: String,
-    /// Bytes of log one attempt may write; what comes after is counted, not kept.
+    /// Bytes of log one attempt may write, each line counted with 64 more; of what comes after, the end is kept and the rest counted.
     pub max_log_bytes: u64,
-    /// Bytes a run's workspace may have when it is checkpointed.
+    /// Bytes a step's workspace may take on disk while the step runs, and a run's may have when it is checkpointed.
     pub max_workspace_bytes: u64,
     /// Seconds a step's wait must reach for the run to give its slot back meanwhile.
     pub suspend_backoff_over_s: u32,
@@ -171,6 +262,9 @@ pub struct Worker {
     pub min_free_disk_mib: u64,
     /// Address for `/metrics`, `/livez` and `/readyz`; none: not served.
     pub metrics_listen: Option<String>,
+    /// TLS at `metrics_listen`. None: plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_tls: Option<ServerTls>,
 }
 
 impl Default for Worker {
@@ -178,6 +272,7 @@ impl Default for Worker {
         Self {
             name: String::new(),
             queues: vec!["default".into()],
+            labels: BTreeMap::new(),
             slots: 4,
             lease_ttl_s: 30,
             drain_s: 60,
@@ -188,6 +283,7 @@ impl Default for Worker {
             suspend_backoff_over_s: 30,
             min_free_disk_mib: 1024,
             metrics_listen: None,
+            metrics_tls: None,
         }
     }
 }
@@ -216,28 +312,6 @@ impl Default for Archive {
     }
 }
 
-/// What this instance allows containers beyond the restricted profile. A step type's manifest must ask as well.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sandbox {
-    /// `host:port` that steps with network mode `egress` may reach; nothing else, and no wildcards.
-    pub egress: Vec<String>,
-    /// Whether a step type may ask for a writable root.
-    pub writable_root: bool,
-    /// MiB of memory a step gets unless its step type says otherwise.
-    pub memory_mib: u32,
-    /// Thousandths of a processor a step gets unless its step type says otherwise.
-    pub cpu_millis: u32,
-    /// MiB of memory a step type may ask for at most.
-    pub max_memory_mib: u32,
-}
-
-impl Default for Sandbox {
-    fn default() -> Self {
-        Self { egress: Vec::new(), writable_root: false, memory_mib: 512, cpu_millis: 1_000, max_memory_mib: 4096 }
-    }
-}
-
 /// What a provider's workflows are given by this instance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -260,13 +334,40 @@ pub enum SecretSource {
     File(PathBuf),
     /// An environment variable of the process that needs it.
     Env(String),
+    /// `MOUNT/PATH#KEY` in the Vault that `secrets.vault` names (a KV engine, version 2).
+    Vault(String),
+    /// `NAME`, or `NAME#FIELD` of a secret that is JSON, in AWS Secrets Manager; a name or an ARN.
+    Aws(String),
+    /// `NAME`, `NAME/versions/VERSION`, both with `#FIELD` or `projects/PROJECT/secrets/` before them, in Google's Secret Manager.
+    Gcp(String),
+    /// `NAME`, `NAME/VERSION`, both with `#FIELD`, in Azure's Key Vault.
+    Azure(String),
+    /// Held in memory by whoever has opened it. No configuration can say so.
+    #[serde(skip)]
+    Held(HeldSecret),
+}
+
+/// A secret in memory, wiped when it is dropped. It never shows itself.
+#[derive(Clone)]
+pub struct HeldSecret(pub zeroize::Zeroizing<String>);
+
+impl std::fmt::Debug for HeldSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl SecretSource {
-    /// The secret as it is now; an empty one is none.
+    /// Whether it is read without asking anybody.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Env(_) | Self::Held(_))
+    }
+
+    /// The secret as it is now; an empty one is none. What is in Vault or a cloud is read by `secrets::Sources`.
     ///
     /// # Errors
-    /// When the file or the variable cannot be read, which the text names, or is empty.
+    /// When the file or the variable cannot be read, which the text names, or is empty, or it is not [local](Self::is_local).
     pub fn read(&self) -> Result<String, String> {
         let (secret, place) = match self {
             Self::File(path) => {
@@ -277,6 +378,12 @@ impl SecretSource {
             Self::Env(name) => {
                 let text = std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?;
                 (text, format!("the environment variable {name}"))
+            }
+            Self::Held(HeldSecret(text)) => (text.to_string(), "the stored secret".to_owned()),
+            Self::Vault(reference) | Self::Aws(reference) | Self::Gcp(reference) | Self::Azure(reference) => {
+                return Err(format!(
+                    "this secret cannot be read from where others keep it ({reference}): name a file or a variable"
+                ));
             }
         };
         if secret.is_empty() { Err(format!("{place} is empty")) } else { Ok(secret) }

@@ -1,5 +1,6 @@
 //! From a Score file to a submission: what the api does with a request's body, and the scheduler with what a step asks for.
 
+pub mod secrets;
 pub mod workload;
 
 use std::{
@@ -16,7 +17,8 @@ use crate::{
         placeholder::{self, Reference},
         problem::{Problem, code, did_you_mean, nearest, pointer, short},
         registry::{PINS_ANNOTATION, parse_pins},
-        score::{self, Mode, Parsed, Score, ScoreResource},
+        score::{self, FileSource, Mode, Parsed, Score, ScoreResource},
+        yaml::Positions,
     },
     store::submit::{Choices, Submission, Wanted},
 };
@@ -30,9 +32,9 @@ const LONGEST_TTL: f64 = 366.0 * 86_400.0;
 /// # Errors
 /// All that is wrong with it, with line and column.
 pub fn read(body: &[u8], mode: Mode, team: Option<String>, actor: String) -> Result<Submission, Vec<Problem>> {
-    let (Parsed { score, warnings }, needs) = parse(body, mode)?;
+    let (Parsed { score, warnings, sources }, needs) = parse(body, mode)?;
     let warnings = serde_json::to_value(&warnings).map_err(unwritable)?;
-    of_score(score, &needs, warnings, team, actor)
+    of_score(score, &needs, &sources, warnings, team, actor)
 }
 
 /// What a generation asked for, once more.
@@ -48,7 +50,8 @@ pub fn restore(
 ) -> Result<Submission, Vec<Problem>> {
     let score: Score = serde_json::from_value(spec.clone()).map_err(unwritable)?;
     let needs = placeholder::dependencies(&score).map_err(|mistake| vec![mistake])?;
-    let mut submission = of_score(score, &needs, warnings, None, actor)?;
+    let sources = score::sources(spec, &Positions::default());
+    let mut submission = of_score(score, &needs, &sources, warnings, None, actor)?;
     submission.restores = Some(number);
     choose(&mut submission, choices).map_err(|mistake| vec![mistake])?;
     Ok(submission)
@@ -98,6 +101,7 @@ fn unwritable(error: serde_json::Error) -> Vec<Problem> {
 fn of_score(
     score: Score,
     needs: &Needs,
+    sources: &[FileSource],
     warnings: Value,
     team: Option<String>,
     actor: String,
@@ -108,7 +112,7 @@ fn of_score(
     }
     let resources = wanted(&score, needs).map_err(|mistake| vec![mistake])?;
     Ok(Submission {
-        workload: workload::of_score(&score),
+        workload: workload::of_score(&score, sources),
         warnings,
         digest: score::digest(&score),
         spec: serde_json::to_value(&score).map_err(unwritable)?,
@@ -226,7 +230,7 @@ fn names_metadata(params: &Value) -> bool {
     let found = Cell::new(false);
     // Only asked what it names; what it becomes is the scheduler's business.
     let _ = placeholder::resolve(params, &|placeholder| {
-        found.set(found.get() | matches!(placeholder, Reference::Metadata(_)));
+        found.set(found.get() | matches!(placeholder, Reference::Metadata(_) | Reference::Secret(_)));
         Some(Value::Null)
     });
     found.get()

@@ -1,6 +1,6 @@
 //! Who may decide about a step that waits for a person.
 
-use super::states::states;
+use super::{access::Role, states::states};
 
 states! {
     /// How an approval came out. The first decision stands.
@@ -21,21 +21,19 @@ states! {
 pub struct Decider {
     /// The name that is recorded.
     pub name: String,
-    /// Their role.
-    pub role: String,
+    /// Their roles.
+    pub roles: Vec<String>,
     /// Their teams.
     pub teams: Vec<String>,
 }
 
-/// The role that may decide about everything.
-const ADMIN: &str = "admin";
-
-/// Whether a person may decide about an approval that names these roles and teams. Admins always may; where no role is
-/// named, only they. Others need one of the roles and, where teams are named, to be in one of them.
+/// Whether a person may decide about an approval that names these roles and teams. Admins always may. Others need one of the
+/// roles, that of an approver where none is named, and, where teams are named, to be in one of them.
 #[must_use]
 pub fn may_decide(roles: &[String], teams: &[String], who: &Decider) -> bool {
-    who.role == ADMIN
-        || roles.contains(&who.role) && (teams.is_empty() || who.teams.iter().any(|team| teams.contains(team)))
+    let is = |wanted: Role| who.roles.iter().any(|role| role == wanted.as_str());
+    let asked = if roles.is_empty() { is(Role::Approver) } else { who.roles.iter().any(|role| roles.contains(role)) };
+    is(Role::Admin) || asked && (teams.is_empty() || who.teams.iter().any(|team| teams.contains(team)))
 }
 
 #[cfg(test)]
@@ -43,7 +41,7 @@ mod tests {
     use super::*;
 
     fn person(role: &str, teams: &[&str]) -> Decider {
-        Decider { name: "p".into(), role: role.into(), teams: teams.iter().map(ToString::to_string).collect() }
+        Decider { name: "p".into(), roles: vec![role.into()], teams: teams.iter().map(ToString::to_string).collect() }
     }
 
     #[test]
@@ -54,5 +52,6 @@ mod tests {
         assert!(!may_decide(&roles, &teams, &person("lead", &["other"])));
         assert!(!may_decide(&roles, &teams, &person("developer", &["payments"])));
         assert!(may_decide(&roles, &[], &person("lead", &[])) && !may_decide(&[], &[], &person("lead", &[])));
+        assert!(may_decide(&[], &[], &person("approver", &[])) && !may_decide(&roles, &[], &person("approver", &[])));
     }
 }

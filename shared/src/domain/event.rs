@@ -20,6 +20,10 @@ pub const RESOURCE_PROTECTION: &str = "resource.protection";
 pub const APPLICATION_DELETED: &str = "application.deleted";
 /// A run was made.
 pub const RUN_CREATED: &str = "run.created";
+/// A run was run again from its beginning: told of both, and its data names the other (`rerun_of`, `rerun_as`).
+pub const RUN_RERUN: &str = "run.rerun";
+/// Somebody let the run begin in spite of freezes; its data has the `reason`.
+pub const RUN_FREEZE_OVERRIDDEN: &str = "run.freeze_overridden";
 /// A worker took the run.
 pub const RUN_CLAIMED: &str = "run.claimed";
 /// The run was taken from a worker that stopped renewing its lease.
@@ -42,6 +46,10 @@ pub const STEP_RETRYING: &str = "step.retrying";
 pub const STEP_WAITING: &str = "step.waiting";
 /// What a step waited for is there.
 pub const STEP_RELEASED: &str = "step.released";
+/// A service of the run was started; its data names it, the number of the start and the image.
+pub const SERVICE_STARTED: &str = "service.started";
+/// A service of the run ended by itself; its data says how.
+pub const SERVICE_ENDED: &str = "service.ended";
 /// A person is asked to decide.
 pub const APPROVAL_REQUESTED: &str = "approval.requested";
 /// A person decided, or the time to do so was up.
@@ -70,6 +78,43 @@ pub const READ_REFUSED: &str = "resource.read_refused";
 pub const DRIFT_GONE: &str = "resource.drift_gone";
 /// Outputs marked sensitive were shown to someone.
 pub const OUTPUTS_REVEALED: &str = "resource.outputs_revealed";
+
+/// A queue was paused: nothing of it begins until it is resumed; its data says by whom, why, and whether it is drained.
+pub const QUEUE_PAUSED: &str = "queue.paused";
+/// A paused queue goes on.
+pub const QUEUE_RESUMED: &str = "queue.resumed";
+/// Nothing of a queue that is drained runs any more. Told by `promote`.
+pub const QUEUE_DRAINED: &str = "queue.drained";
+
+/// A batch was made and waits for approval. What is told of a batch has its `batch` (the id), `name`, `status` and figures for data.
+pub const BATCH_CREATED: &str = "batch.created";
+/// A person said that it may be done.
+pub const BATCH_APPROVED: &str = "batch.approved";
+/// What would be done is not what was approved: a person is asked anew.
+pub const BATCH_APPROVAL_VOID: &str = "batch.approval_void";
+/// Resources of another wave may begin.
+pub const BATCH_WAVE_STARTED: &str = "batch.wave_started";
+/// A wave was done and found to be well.
+pub const BATCH_WAVE_PASSED: &str = "batch.wave_passed";
+/// Some of its resources are done; told once a second at most.
+pub const BATCH_PROGRESS: &str = "batch.progress";
+/// A person held it.
+pub const BATCH_PAUSED: &str = "batch.paused";
+/// A person let it go on.
+pub const BATCH_RESUMED: &str = "batch.resumed";
+/// More failed than may, and it stopped by itself.
+pub const BATCH_STOPPED: &str = "batch.stopped";
+/// A person ended it.
+pub const BATCH_ABORTED: &str = "batch.aborted";
+/// A person has what it did taken back.
+pub const BATCH_ROLLING_BACK: &str = "batch.rolling_back";
+/// All of it is done.
+pub const BATCH_COMPLETED: &str = "batch.completed";
+/// All that could be taken back is.
+pub const BATCH_ROLLED_BACK: &str = "batch.rolled_back";
+
+/// An endpoint for webhooks gets no more deliveries; its data says why.
+pub const WEBHOOK_DISABLED: &str = "webhook.disabled";
 
 /// The event for a resource that reached `state`.
 #[must_use]

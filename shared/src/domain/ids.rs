@@ -50,9 +50,12 @@ id! {
     WorkerId,
     /// An API key (not the key itself).
     ApiKeyId,
+    /// A browser's login.
+    SessionId,
 }
 
-/// The number that every write of a worker must match. It only rises: on claim, rescue, hand-back and cancel.
+/// The number that every write of a worker must match. It only rises: on claim, rescue, hand-back and cancel, and when
+/// a pause of its queue takes its ticket back.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, sqlx::Type,
 )]

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::service::Service;
+
 /// The definition of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -36,6 +38,9 @@ pub struct Plan {
     /// `.settings`, filled in when the run's inputs are complete. None: the run is in no group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency_group: Option<String>,
+    /// What runs beside the steps that use it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
 }
 
 /// One step of a plan.
@@ -97,6 +102,9 @@ pub struct PlannedStep {
     /// Values for the steps after it, as `.variables.<name>`: templates that see what it gave back as `.output`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set_variables: BTreeMap<String, Value>,
+    /// Services of the plan that must be ready before it begins. With one of them it is in the network of its run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
 }
 
 /// What must have become of the steps before a step for it to begin; else it is skipped.
@@ -250,6 +258,38 @@ pub struct Privileges {
     pub memory_mib: u32,
     /// Thousandths of a processor; 0 means the instance's default.
     pub cpu_millis: u32,
+}
+
+/// One thing beyond the restricted profile. A step type's manifest asks for it, and the instance must allow it as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relaxation {
+    /// To talk to the other steps of its run.
+    InternalNetwork,
+    /// To talk to addresses that are listed one by one.
+    Egress,
+    /// To write outside `/workspace`, `/tmp` and `/run/slipway`.
+    WritableRoot,
+    /// So many MiB of memory.
+    Memory(u32),
+    /// So many thousandths of a processor.
+    Cpu(u32),
+}
+
+impl Privileges {
+    /// What is asked for, one by one. Whoever adds a privilege names it here: it is taken apart whole.
+    #[must_use]
+    pub fn relaxations(self) -> Vec<Relaxation> {
+        let Self { network, writable_root, memory_mib, cpu_millis } = self;
+        let network = match network {
+            NetworkMode::None => None,
+            NetworkMode::Internal => Some(Relaxation::InternalNetwork),
+            NetworkMode::Egress => Some(Relaxation::Egress),
+        };
+        let root = writable_root.then_some(Relaxation::WritableRoot);
+        let memory = (memory_mib > 0).then_some(Relaxation::Memory(memory_mib));
+        let cpu = (cpu_millis > 0).then_some(Relaxation::Cpu(cpu_millis));
+        [network, root, memory, cpu].into_iter().flatten().collect()
+    }
 }
 
 /// Whom a container may talk to.

@@ -29,7 +29,7 @@ impl RunStatus {
         use RunStatus as S;
         match self {
             S::Pending => matches!(next, S::Queued | S::Failed | S::Cancelled),
-            S::Queued => matches!(next, S::Running | S::Failed | S::Cancelled),
+            S::Queued => matches!(next, S::Pending | S::Running | S::Failed | S::Cancelled),
             S::Running => matches!(next, S::Queued | S::Suspended | S::Completed | S::Failed | S::Cancelled),
             S::Suspended => matches!(next, S::Pending | S::Failed | S::Cancelled),
             S::Completed | S::Failed | S::Cancelled => false,
@@ -74,6 +74,18 @@ states! {
 }
 
 states! {
+    /// What kind of work a run is. A lower class goes after a higher one until it has waited long enough to be as one of that.
+    RunClass {
+        /// Somebody waits for it: requests of people, golden paths, retries.
+        Interactive = "interactive",
+        /// One of very many that were asked for at once.
+        Batch = "batch",
+        /// Looks by a schedule at what is there.
+        Drift = "drift",
+    }
+}
+
+states! {
     /// Why a pending or suspended run does not go on. The codes are stable: people and alerts rely on them.
     WaitReason {
         /// A resource it needs is not active yet.
@@ -96,6 +108,22 @@ states! {
         NoWorkerForQueue = "NoWorkerForQueue",
         /// Every slot of the queue's workers is taken.
         QueueFull = "QueueFull",
+        /// Its queue is paused.
+        QueuePaused = "QueuePaused",
+        /// As many runs of its queue go as may at once.
+        QueueLimit = "QueueLimit",
+        /// Its team uses all that it may.
+        TeamQuota = "TeamQuota",
+        /// As many runs of its team go as may at once.
+        TeamLimit = "TeamLimit",
+        /// As many runs on resources of its type go as may at once.
+        TypeLimit = "TypeLimit",
+        /// As many runs of its provider go as may at once.
+        ProviderLimit = "ProviderLimit",
+        /// A freeze is on, and it would change something.
+        FreezeWindow = "FreezeWindow",
+        /// Every slot is taken, its team has its share of them, and teams that have less go first.
+        Fairness = "Fairness",
         /// It is ready and about to be promoted.
         Promoting = "Promoting",
     }
@@ -103,6 +131,8 @@ states! {
 
 /// Why a run ended as it did; stable codes, beside a message for people.
 pub mod error_code {
+    /// The image that the run began with is gone.
+    pub const IMAGE_CHANGED: &str = "ImageChanged";
     /// A step failed and had no attempts left.
     pub const STEP_FAILED: &str = "StepFailed";
     /// The run took longer than it may.
@@ -129,6 +159,12 @@ pub mod error_code {
     pub const APPROVAL_EXPIRED: &str = "ApprovalExpired";
     /// A run that a step started did not complete.
     pub const CHILD_FAILED: &str = "ChildFailed";
+    /// A secret that a step needs cannot be had: there is none, or its key or its keeper says no.
+    pub const SECRET_UNAVAILABLE: &str = "SecretUnavailable";
+    /// A service that a step uses did not become ready, or ended while the step ran.
+    pub const SERVICE_FAILED: &str = "ServiceFailed";
+    /// A step's workspace grew beyond what it may hold, while the step ran.
+    pub const WORKSPACE_FULL: &str = "WorkspaceFull";
     /// The state that a step keeps may be newer elsewhere; a person must decide.
     pub const STATE_UNCERTAIN: &str = "StateUncertain";
 }

@@ -53,6 +53,11 @@ impl Document {
         Cursor { document: self, value: &self.value, path: String::new() }
     }
 
+    /// Where its values are.
+    pub(crate) const fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
     /// Adds a problem at `path`.
     pub(crate) fn report(&self, code: &'static str, path: &str, message: impl Into<String>) {
         // To find a place takes longer than to count.

@@ -6,12 +6,12 @@ use serde_json::Value;
 #[must_use]
 pub fn seconds(value: &Value) -> Option<f64> {
     let text = match value {
-        Value::Number(number) => return number.as_f64().filter(|n| n.is_finite() && *n >= 0.0),
+        Value::Number(number) => return number.as_f64().and_then(plain),
         Value::String(text) => text.trim(),
         _ => return None,
     };
     if let Ok(seconds) = text.parse::<f64>() {
-        return Some(seconds).filter(|n| n.is_finite() && *n >= 0.0);
+        return plain(seconds);
     }
     let (mut total, mut rest) = (0.0, text);
     while !rest.is_empty() {
@@ -29,6 +29,11 @@ pub fn seconds(value: &Value) -> Option<f64> {
         rest = &rest[unit..];
     }
     (!text.is_empty() && total.is_finite()).then_some(total)
+}
+
+/// Neither negative, nor endless; a negative zero is zero.
+fn plain(seconds: f64) -> Option<f64> {
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds.abs())
 }
 
 #[cfg(test)]

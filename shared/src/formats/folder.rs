@@ -101,11 +101,12 @@ impl Folder {
 
     fn try_read(&self, file: &str) -> Result<String, String> {
         let path = self.inside(file)?;
-        let mut text = String::new();
-        let opened = fs::File::open(&path).map_err(|error| format!("'{file}' cannot be read: {error}"))?;
-        if !opened.metadata().is_ok_and(|meta| meta.is_file()) {
+        // Before it is opened: a pipe has whoever opens it wait for a writer.
+        if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
             return Err(format!("'{file}' is no file"));
         }
+        let mut text = String::new();
+        let opened = fs::File::open(&path).map_err(|error| format!("'{file}' cannot be read: {error}"))?;
         let read = opened.take(yaml::MAX_BYTES as u64 + 1).read_to_string(&mut text);
         read.map_err(|error| format!("'{file}' cannot be read: {error}"))?;
         if self.read.fetch_add(text.len(), Ordering::Relaxed) + text.len() > MAX_READ_BYTES {

@@ -3,6 +3,7 @@
 //! Every reader reports all the problems it can find at once, each with its place ([`problem::Problem`]). Nothing
 //! here waits or talks to anyone; only the provider folders are read from disk ([`registry::Registry::load`]).
 
+pub mod audit_log;
 pub mod canonical;
 pub mod condition;
 mod cursor;

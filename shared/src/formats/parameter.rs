@@ -3,6 +3,7 @@
 mod read;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use super::{
     duration,
     problem::{Problem, code, did_you_mean, nearest, pointer, short},
 };
+use crate::secrets::token;
 
 /// Characters a pattern may have.
 const MAX_PATTERN: usize = 1000;
@@ -209,6 +211,11 @@ pub fn check_inputs(
 
 impl Parameter {
     fn check(&self, value: &Value) -> Result<(), (&'static str, String)> {
+        // What is sealed cannot be looked at here. Mappings and lists stay what they are: only what is in them is sealed.
+        let sealed = value.as_str().is_some_and(token::resembles);
+        if sealed && !matches!(self.kind, ParameterType::Map | ParameterType::Object | ParameterType::List) {
+            return Ok(());
+        }
         if !self.kind.admits(value) {
             let found = match value {
                 Value::String(text) if self.kind == ParameterType::Duration => format!("'{}'", short(text)),

@@ -1,4 +1,4 @@
-//! `${metadata.x}` and `${resources.db.host}` in a Score file.
+//! `${metadata.x}`, `${resources.db.host}` and `${secrets.NAME}` in a Score file.
 //!
 //! `$$` is a dollar sign, `\.` a dot inside a key. A string that is exactly one placeholder becomes what it names,
 //! type and all; inside a longer string, what is no string is written as JSON.
@@ -13,6 +13,7 @@ use super::{
     problem::{Problem, code, did_you_mean, nearest, pointer, short},
     score::Score,
 };
+use crate::secrets::token;
 
 /// What a placeholder names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +27,8 @@ pub enum Reference {
         /// Keys into its outputs; empty: all of them.
         path: Vec<String>,
     },
+    /// `${secrets.NAME}`: a secret of the application, or else of its team.
+    Secret(String),
 }
 
 /// A placeholder that could not be filled.
@@ -46,6 +49,14 @@ pub enum Unresolved {
     Metadata {
         /// The keys, joined by dots.
         key: String,
+        /// JSON pointer to the string that needs it.
+        path: String,
+    },
+    /// Neither the application nor its team has such a secret.
+    #[error("there is no secret '{name}' (needed at {path}): `slipway secret set {name}` stores one")]
+    Secret {
+        /// The secret's name.
+        name: String,
         /// JSON pointer to the string that needs it.
         path: String,
     },
@@ -166,7 +177,8 @@ fn check_one(score: &Score, path: &str, reference: &Reference) -> Result<(), Pro
             let message = format!("there is no resource '{}'{hint}", short(name));
             Err(Problem::new(code::UNKNOWN_NAME, message).at(path))
         }
-        Reference::Resource { .. } => Ok(()),
+        // What secrets there are is not in the file: whoever takes it looks.
+        Reference::Resource { .. } | Reference::Secret(_) => Ok(()),
         Reference::Metadata(keys) => match metadata(score, keys) {
             Some(_) => Ok(()),
             None => {
@@ -182,6 +194,19 @@ fn check_one(score: &Score, path: &str, reference: &Reference) -> Result<(), Pro
 pub fn metadata(score: &Score, keys: &[String]) -> Option<Value> {
     let metadata = serde_json::to_value(&score.metadata).ok()?;
     lookup(&metadata, keys).cloned()
+}
+
+/// Every secret that a value names, with the first place that does, as a JSON pointer. What is not well-formed names none.
+#[must_use]
+pub fn secrets(value: &Value) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    each(value, "", &mut |path, reference| {
+        if let Reference::Secret(name) = reference {
+            found.entry(name.clone()).or_insert_with(|| path.to_owned());
+        }
+        Ok(())
+    });
+    found
 }
 
 /// Hands every placeholder to `take`, with its path; gives back all that is wrong.
@@ -263,6 +288,7 @@ fn unresolved(reference: &Reference, path: &str) -> Unresolved {
         Reference::Resource { name, path } => {
             Unresolved::Output { resource: name.clone(), output: path.join("."), path: at }
         }
+        Reference::Secret(name) => Unresolved::Secret { name: name.clone(), path: at },
     }
 }
 
@@ -315,8 +341,19 @@ fn named(text: &str) -> Result<Reference, Problem> {
     match (keys.next().as_deref(), keys.next()) {
         (Some("metadata"), Some(first)) => Ok(Reference::Metadata(std::iter::once(first).chain(keys).collect())),
         (Some("resources"), Some(name)) => Ok(Reference::Resource { name, path: keys.collect() }),
-        (Some("metadata" | "resources"), None) => wrong(format!("'${{{}}}' names nothing in it", short(text))),
-        _ => wrong(format!("'${{{}}}' begins with neither 'metadata' nor 'resources'; '$$' writes a '$'", short(text))),
+        (Some("secrets"), Some(name)) if token::is_name(&name) && keys.len() == 0 => Ok(Reference::Secret(name)),
+        (Some("secrets"), Some(_)) => wrong(format!(
+            "'${{{}}}' names no secret: the name is a letter, then letters, digits, '_' and '-', at most {} in all",
+            short(text),
+            token::MAX_NAME
+        )),
+        (Some("metadata" | "resources" | "secrets"), None) => {
+            wrong(format!("'${{{}}}' names nothing in it", short(text)))
+        }
+        _ => wrong(format!(
+            "'${{{}}}' begins with none of 'metadata', 'resources' and 'secrets'; '$$' writes a '$'",
+            short(text)
+        )),
     }
 }
 

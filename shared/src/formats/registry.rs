@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 pub use planning::{PlanError, Planned};
 pub use record::{ProviderRecord, StepTypeRecord, WorkflowRecord};
 pub use report::{Needs, Report, WorkflowReport, step_types_around, validate_dir, validate_dirs};
-pub use versions::{Moved, PINS_ANNOTATION, Wanted, parse_pin, parse_pins};
+pub use versions::{Moved, PINS_ANNOTATION, Wanted, parse_pin, parse_pins, pins_in};
 
 use super::{parameter::Parameter, problem::Problem};
 

@@ -45,6 +45,7 @@ fn the_schema_of_workflows_takes_what_the_reader_takes() {
         "type: workflow, config: {workflow: w}",
         "type: terraform, operation: plan, workingDir: ./m, variables: {a: 1}",
         "type: t, finally: true, timeout: 30",
+        "type: t, services: [], egress: ['x:1']",
     ];
     let tops = [
         "parameters: [{name: l, type: list, default: [], min: 0}]\n",
@@ -52,6 +53,8 @@ fn the_schema_of_workflows_takes_what_the_reader_takes() {
         "parameters: {l: {type: list, sensitive: true, description: x, example: [1]}}\ntimeout: 1h\nmaxParallel: 3\nconcurrency: g\n",
         "parameters: [{name: l, type: list}]\nconcurrency: {group: g}\noutputs: {a: 1, b: {value: x, sensitive: true}}\nfinally: [{name: z, type: t}]\n",
         "parameters: [{name: l, type: list}]\noutputs: [{name: a, value: 1, sensitive: false}]\n",
+        "parameters: [{name: l, type: list}]\nservices: [{name: db, image: x, command: [y, 1], args: [z], env: {A: 1}, secrets: [s], tmpfs: {/data: 1Gi}, memory: 64, cpu: 500m, ready: {tcp: 5432, interval: 1s}}]\n",
+        "parameters: [{name: l, type: list}]\nservices: [{name: db, description: d, image: x, command: [y], ready: {command: [ask], timeout: 1m}}, {name: mq, image: x, command: [y]}]\n",
     ];
     for top in tops {
         for step in steps {
@@ -101,6 +104,15 @@ fn the_schema_of_workflows_refuses_what_the_reader_refuses_of_the_shape() {
         "outputs: [{name: a}]\n",
         "finally: {}\n",
         "variables: [1]\n",
+        "services: {}\n",
+        "services: [{name: db, image: x}]\n",
+        "services: [{name: DB, image: x, command: [y]}]\n",
+        "services: [{name: db, image: x, command: []}]\n",
+        "services: [{name: db, image: x, command: [y], user: root}]\n",
+        "services: [{name: db, image: x, command: [y], tmpfs: {/proc: 1}}]\n",
+        "services: [{name: db, image: x, command: [y], ready: {}}]\n",
+        "services: [{name: db, image: x, command: [y], ready: {tcp: 1, command: [z]}}]\n",
+        "services: [{name: db, image: x, command: [y], ready: {tcp: 0}}]\n",
     ];
     let texts =
         steps.iter().map(|step| workflow_with(step, "")).chain(tops.iter().map(|top| workflow_with("type: t", top)));

@@ -1,6 +1,7 @@
 //! Score v1b1: what a team says its application needs.
 
 mod container;
+mod files;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ use serde_json::{Map, Value};
 pub use container::{
     Before, Compute, Container, ContainerFile, ContainerVolume, Exec, Header, HttpProbe, Limits, Probe, Ready,
 };
+pub(crate) use files::sources;
+pub use files::{Embedded, FileSource, embed};
 
 use super::{
     canonical,
@@ -116,6 +119,8 @@ pub struct Parsed {
     pub score: Score,
     /// What its author should change; only in [`Mode::Compat`] and for deprecated forms.
     pub warnings: Vec<Warning>,
+    /// Files of its containers that it names instead of holding them.
+    pub sources: Vec<FileSource>,
 }
 
 /// Reads a Score file, YAML or JSON, and checks its placeholders.
@@ -138,8 +143,9 @@ pub fn parse_file(text: &str, mode: Mode, file: Option<&str>) -> Result<Parsed, 
             document.report(problem.code, &problem.path, problem.message);
         }
     }
+    let sources = files::sources(document.root().value, document.positions());
     let (score, warnings) = document.finish(score)?;
-    Ok(Parsed { score, warnings })
+    Ok(Parsed { score, warnings, sources })
 }
 
 impl Score {

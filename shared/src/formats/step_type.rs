@@ -275,7 +275,7 @@ fn privileges(at: &Cursor<'_>) -> Privileges {
 }
 
 /// `512Mi`, `1.5Gi`, `500M`; a bare number is MiB.
-fn mebibytes(value: &Value) -> Option<f64> {
+pub(super) fn mebibytes(value: &Value) -> Option<f64> {
     const MIB: f64 = 1_048_576.0;
     let Value::String(text) = value else { return value.as_f64() };
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -290,7 +290,7 @@ fn mebibytes(value: &Value) -> Option<f64> {
 }
 
 /// `500m`, `0.5`; a bare number is processors.
-fn millis(value: &Value) -> Option<f64> {
+pub(super) fn millis(value: &Value) -> Option<f64> {
     let Value::String(text) = value else { return value.as_f64().map(|cpus| cpus * 1000.0) };
     match text.strip_suffix('m') {
         Some(millis) => millis.parse().ok(),

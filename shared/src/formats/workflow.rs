@@ -15,6 +15,7 @@ mod dialect_tests;
 mod names;
 mod order;
 mod outline;
+mod service;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ use super::{
     problem::{Problem, Warning, code, short},
     yaml::{self, Positions},
 };
-use crate::domain::plan::PlannedOutput;
+use crate::domain::{plan::PlannedOutput, service::Service};
 use names::FileNames;
 
 /// Steps a workflow may have.
@@ -70,6 +71,9 @@ pub struct Workflow {
     /// The group of which one run goes at a time; may hold templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency_group: Option<String>,
+    /// What runs beside its steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
     /// Why it cannot run anywhere, although it was understood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsupported: Vec<String>,
@@ -78,6 +82,8 @@ pub struct Workflow {
 /// Keys of a workflow beside `apiVersion`, `kind`, `metadata` and `spec`.
 const KNOWN: [&str; 9] =
     ["parameters", "variables", "steps", "finally", "outputs", "timeout", "maxParallel", "concurrency", "description"];
+/// Those that the older dialects do not have.
+const OWN: [&str; 1] = ["services"];
 /// Kinds of workflows that the older dialects also start by themselves.
 const STARTED: [&str; 2] = ["PlatformWorkflow", "ProductWorkflow"];
 
@@ -204,6 +210,7 @@ fn envelope(root: &Cursor<'_>, dialect: Dialect) {
         let known: Vec<&str> = known.into_iter().chain(["spec", "name"]).collect();
         root.tolerant_fields(&known);
     } else {
+        let known: Vec<&str> = known.into_iter().chain(OWN).collect();
         root.fields(&known);
     }
     if dialect == Dialect::Plain {
@@ -273,6 +280,9 @@ fn read(root: &Cursor<'_>, dialect: Dialect, names: &FileNames, options: &Option
     };
     let read = steps(&fields, &around)?;
     let resolved = order::resolve(&read);
+    let services_at = fields.get("services").filter(|_| !dialect.is_older());
+    let services = services_at.as_ref().map(service::read_all).unwrap_or_default();
+    service::check_use(services_at.as_ref(), &services, &read);
     let outputs_at = either("outputs");
     let workflow = Workflow {
         name: name.unwrap_or_default(),
@@ -284,9 +294,11 @@ fn read(root: &Cursor<'_>, dialect: Dialect, names: &FileNames, options: &Option
         max_parallel: either("maxParallel").and_then(|at| at.integer(1, 64)).and_then(|n| u16::try_from(n).ok()),
         concurrency_group: either("concurrency").and_then(|at| group(&at)),
         parameters,
+        services,
         unsupported: Vec::new(),
     };
-    checks::check(&read, &workflow, outputs_at.as_ref(), &places);
+    let early = checks::Early { variables: &places, services: services_at.as_ref() };
+    checks::check(&read, &workflow, outputs_at.as_ref(), early);
     Some(workflow)
 }
 

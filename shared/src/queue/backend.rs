@@ -16,7 +16,6 @@ use apalis_core::{
     worker::context::WorkerContext,
 };
 use futures::FutureExt as _;
-use redis::aio::ConnectionManager;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinHandle,
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower_layer::Identity;
 
 use super::{
-    connection::{self, QueueError, RESPONSE_TIMEOUT},
+    connection::{Commands, QueueError, RESPONSE_TIMEOUT, Server},
     gate::Gate,
     reader::Reader,
     streams::{self, Streams},
@@ -81,7 +80,7 @@ impl Delivery {
 /// Takes a ticket off its queue. Clones acknowledge the same ticket.
 #[derive(Clone, Debug)]
 pub struct Acker {
-    pub(super) commands: ConnectionManager,
+    pub(super) commands: Commands,
     pub(super) key: Arc<str>,
     pub(super) id: Arc<str>,
     pub(super) done: Arc<AtomicBool>,
@@ -95,7 +94,7 @@ impl Acker {
             return;
         }
         let acknowledged: redis::RedisResult<()> =
-            streams::acknowledge(&self.key, &self.id).query_async(&mut self.commands.clone()).await;
+            streams::acknowledge(&self.key, &self.id).query_async(&mut self.commands.get()).await;
         if let Err(error) = acknowledged {
             self.done.store(false, Ordering::Release);
             metrics::counter!("slipway_queue_errors_total", "of" => "ack").increment(1);
@@ -134,8 +133,8 @@ impl InHand {
 /// What a worker reads and how. Shared by the backend, its reader, and the backends that follow after a restart.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) client: redis::Client,
-    pub(super) commands: ConnectionManager,
+    pub(super) server: Server,
+    pub(super) commands: Commands,
     pub(super) queues: Vec<String>,
     pub(super) keys: Vec<String>,
     pub(super) consumer: String,
@@ -190,12 +189,12 @@ impl TicketBackend {
         consumer: impl Into<String>,
         slots: usize,
     ) -> Result<Self, QueueError> {
-        let client = connection::open(&config.url)?;
+        let server = Server::new(config)?;
         let names = Streams::new(&config.prefix);
         let slots = slots.clamp(1, MAX_SLOTS);
         let settings = Settings {
-            commands: connection::commands(&client, RESPONSE_TIMEOUT, 2)?,
-            client,
+            commands: Commands::new(&server, RESPONSE_TIMEOUT, 2)?,
+            server,
             keys: queues.iter().map(|queue| names.key(queue)).collect(),
             queues,
             consumer: consumer.into(),
@@ -301,10 +300,10 @@ async fn close(settings: Arc<Settings>, reading: Option<Reading>) {
         if let Some(mut reading) = reading {
             while let Some(delivery) = reading.deliveries.recv().await {
                 let back = streams::give_back(&delivery.acker.key, &delivery.acker.id, delivery.ticket);
-                let () = back.query_async(&mut settings.commands.clone()).await?;
+                let () = back.query_async(&mut settings.commands.get()).await?;
             }
         }
-        streams::retire(&mut settings.commands.clone(), &settings.keys, &settings.consumer).await
+        streams::retire(&mut settings.commands.get(), &settings.keys, &settings.consumer).await
     };
     match tokio::time::timeout(RESPONSE_TIMEOUT, work).await {
         Ok(Ok(())) => {}

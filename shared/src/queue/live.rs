@@ -12,14 +12,14 @@ use std::{
 };
 
 use futures::{Stream, StreamExt as _};
-use redis::aio::{ConnectionManager, PubSub, PubSubSink};
+use redis::aio::{PubSub, PubSubSink};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::{Instant, timeout},
 };
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
-use super::connection::{self, Backoff, CONNECT_TIMEOUT, QueueError};
+use super::connection::{Backoff, CONNECT_TIMEOUT, Commands, QueueError, Server};
 use crate::{config, domain::ids::RunId};
 
 /// Publishing must not slow a step's log down.
@@ -49,7 +49,7 @@ pub enum LiveEvent {
 /// Both ends of the live logs of every run. Cheap to clone. A process has one connection for all it subscribes to.
 #[derive(Clone, Debug)]
 pub struct LiveLogs {
-    commands: ConnectionManager,
+    commands: Commands,
     prefix: Arc<str>,
     epoch: Instant,
     /// Milliseconds after `epoch` until which nothing is published.
@@ -63,16 +63,22 @@ impl LiveLogs {
     /// # Errors
     /// [`QueueError::Url`] when the address cannot be read.
     pub fn connect(config: &config::Redis) -> Result<Self, QueueError> {
-        let client = connection::open(&config.url)?;
-        let commands = connection::commands(&client, PUBLISH_TIMEOUT, 0)?;
+        let server = Server::new(config)?;
+        let commands = Commands::new(&server, PUBLISH_TIMEOUT, 0)?;
         let (hub, orders) = mpsc::channel(256);
         let prefix: Arc<str> = config.prefix.as_str().into();
         let weak = hub.downgrade();
         tokio::spawn(
-            Hub { client, prefix: Arc::clone(&prefix), runs: HashMap::new(), asking: Vec::new(), live: false }
+            Hub { server, prefix: Arc::clone(&prefix), runs: HashMap::new(), asking: Vec::new(), live: false }
                 .run(orders, weak),
         );
         Ok(Self { commands, prefix, epoch: Instant::now(), paused_until: Arc::default(), hub })
+    }
+
+    /// The counts of callers' requests, over the same connection.
+    #[must_use]
+    pub fn rate_limits(&self) -> super::RateLimits {
+        super::RateLimits::over(self.commands.clone(), Arc::clone(&self.prefix))
     }
 
     /// Shows lines to whoever watches this run now. Best effort, at most a quarter of a second, and what is over a
@@ -91,7 +97,7 @@ impl LiveLogs {
             }
             pipeline.cmd("PUBLISH").arg(&channel).arg(line).ignore();
         }
-        let mut commands = self.commands.clone();
+        let mut commands = self.commands.get();
         let published = timeout(PUBLISH_TIMEOUT, pipeline.query_async::<()>(&mut commands)).await;
         if !matches!(published, Ok(Ok(()))) {
             metrics::counter!("slipway_live_log_failures_total").increment(1);
@@ -169,7 +175,7 @@ fn channel(prefix: &str, run_id: RunId) -> String {
 
 /// Owns the one subscribing connection and counts who watches what.
 struct Hub {
-    client: redis::Client,
+    server: Server,
     prefix: Arc<str>,
     runs: HashMap<RunId, broadcast::Sender<LiveEvent>>,
     /// Watchers that wait for the first answer of Redis.
@@ -207,7 +213,8 @@ impl Hub {
 
     /// Passes lines on over one connection until it breaks or nobody watches.
     async fn relay(&mut self, orders: &mut mpsc::Receiver<Order>, backoff: &mut Backoff) -> redis::RedisResult<()> {
-        let pubsub = timeout(CONNECT_TIMEOUT, self.client.get_async_pubsub()).await.map_err(|_| late())??;
+        let client = self.server.client()?;
+        let pubsub = timeout(CONNECT_TIMEOUT, client.get_async_pubsub()).await.map_err(|_| late())??;
         let (mut sink, mut messages) = PubSub::split(pubsub);
         let channels: Vec<String> = self.runs.keys().map(|run_id| channel(&self.prefix, *run_id)).collect();
         timeout(SUBSCRIBE_TIMEOUT, sink.subscribe(channels)).await.map_err(|_| late())??;

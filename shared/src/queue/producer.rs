@@ -1,9 +1,7 @@
 //! Sending tickets.
 
-use redis::aio::ConnectionManager;
-
 use super::{
-    connection::{self, QueueError, RESPONSE_TIMEOUT},
+    connection::{Commands, QueueError, RESPONSE_TIMEOUT, Server},
     streams::Streams,
     ticket::Ticket,
 };
@@ -16,7 +14,7 @@ const MAX_ENTRIES: usize = 100_000;
 /// The sending side of every queue. Cheap to clone; clones share one connection.
 #[derive(Clone, Debug)]
 pub struct Tickets {
-    commands: ConnectionManager,
+    commands: Commands,
     streams: Streams,
 }
 
@@ -26,9 +24,8 @@ impl Tickets {
     /// # Errors
     /// [`QueueError::Url`] when the address cannot be read.
     pub fn connect(config: &config::Redis) -> Result<Self, QueueError> {
-        let client = connection::open(&config.url)?;
         Ok(Self {
-            commands: connection::commands(&client, RESPONSE_TIMEOUT, 2)?,
+            commands: Commands::new(&Server::new(config)?, RESPONSE_TIMEOUT, 2)?,
             streams: Streams::new(&config.prefix),
         })
     }
@@ -47,7 +44,7 @@ impl Tickets {
             let add = pipeline.cmd("XADD").arg(self.streams.key(queue));
             add.arg("MAXLEN").arg("~").arg(MAX_ENTRIES).arg("*").arg(&ticket.to_fields()).ignore();
         }
-        let () = pipeline.query_async(&mut self.commands.clone()).await?;
+        let () = pipeline.query_async(&mut self.commands.get()).await?;
         metrics::counter!("slipway_queue_tickets_sent_total").increment(batch.len() as u64);
         Ok(())
     }
@@ -57,7 +54,7 @@ impl Tickets {
     /// # Errors
     /// When Redis is away.
     pub async fn depth(&self, queue: &str) -> Result<u64, QueueError> {
-        Ok(redis::cmd("XLEN").arg(self.streams.key(queue)).query_async(&mut self.commands.clone()).await?)
+        Ok(redis::cmd("XLEN").arg(self.streams.key(queue)).query_async(&mut self.commands.get()).await?)
     }
 
     /// Checks that the server is fit to carry tickets.
@@ -67,7 +64,7 @@ impl Tickets {
     /// [`QueueError::Redis`] when it does not answer.
     pub async fn check_server(&self) -> Result<(), QueueError> {
         // INFO rather than CONFIG GET: managed services forbid CONFIG.
-        let info: String = redis::cmd("INFO").query_async(&mut self.commands.clone()).await?;
+        let info: String = redis::cmd("INFO").query_async(&mut self.commands.get()).await?;
         let field = |name: &str| {
             let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             value.unwrap_or("unknown").trim().to_owned()

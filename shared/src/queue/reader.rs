@@ -100,7 +100,8 @@ impl Reader {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // Above the blocking time, or every quiet moment would look like a broken connection.
             .set_response_timeout(Some(self.settings.timing.block + RESPONSE_TIMEOUT));
-        let mut connection = self.settings.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection =
+            self.settings.server.client()?.get_multiplexed_async_connection_with_config(&config).await?;
         let client_id = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
         Ok(Line { connection, client_id })
     }
@@ -155,7 +156,7 @@ impl Reader {
         loop {
             let mut unblock = redis::cmd("CLIENT");
             unblock.arg("UNBLOCK").arg(client_id);
-            let _: RedisResult<i64> = unblock.query_async(&mut self.settings.commands.clone()).await;
+            let _: RedisResult<i64> = unblock.query_async(&mut self.settings.commands.get()).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -227,7 +228,7 @@ impl Reader {
 
     /// Best effort: what fails here is reclaimed later.
     async fn settle(&self, pipeline: redis::Pipeline) {
-        let settled: RedisResult<()> = pipeline.query_async(&mut self.settings.commands.clone()).await;
+        let settled: RedisResult<()> = pipeline.query_async(&mut self.settings.commands.get()).await;
         if let Err(error) = settled {
             metrics::counter!("slipway_queue_errors_total", "of" => "settle").increment(1);
             tracing::warn!(%error, "could not settle a stream entry; it will come again");

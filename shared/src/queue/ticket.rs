@@ -23,19 +23,23 @@ pub struct MalformedTicket {
 }
 
 /// The fields of a stream entry as Redis gives them: anyone may have written them, so they need not even be text.
-pub(super) type Fields = HashMap<Vec<u8>, Vec<u8>>;
+pub type Fields = HashMap<Vec<u8>, Vec<u8>>;
 
 const RUN: &str = "run";
 const FENCE: &str = "fence";
 
 impl Ticket {
     /// The fields of its stream entry.
-    pub(super) fn to_fields(self) -> [(&'static str, String); 2] {
+    #[must_use]
+    pub fn to_fields(self) -> [(&'static str, String); 2] {
         [(RUN, self.run_id.to_string()), (FENCE, self.fence.to_string())]
     }
 
     /// Reads a stream entry. Fields it does not know are ignored, so that a later version may add some.
-    pub(super) fn from_fields(fields: &Fields) -> Result<Self, MalformedTicket> {
+    ///
+    /// # Errors
+    /// The first field that is missing or malformed.
+    pub fn from_fields(fields: &Fields) -> Result<Self, MalformedTicket> {
         fn parse<T: std::str::FromStr>(fields: &Fields, field: &'static str) -> Result<T, MalformedTicket> {
             fields
                 .get(field.as_bytes())

@@ -28,7 +28,7 @@ pub struct Waiting {
     pub name: String,
     /// That resource's type.
     pub kind: String,
-    /// Its params as written.
+    /// Its params as written, and in their place what batches have set.
     pub params: Value,
     /// As what is there was made: by the last run that completed, or the last at all when one may have changed it since.
     pub resolved_params: Option<Value>,
@@ -40,6 +40,8 @@ pub struct Waiting {
     pub parameters: Value,
     /// Outputs of the resources it names, by the name the application gives them.
     pub dependencies: Map<String, Value>,
+    /// Versions of the secrets that its application sees, when its params name any.
+    pub secrets: Map<String, Value>,
     /// `Plan::concurrency_group` of what it runs.
     pub group: Option<String>,
     /// `Plan::settings` of what it runs.
@@ -98,7 +100,7 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
     let rows = sqlx::query!(
         r#"SELECT run.id AS "run_id: RunId", run.operation AS "operation: Operation",
                   run.operation <> 'delete' AND r.desired = 'absent' AS "unwanted!", r.id AS "resource_id: ResourceId", r.name,
-                  r.type AS kind, r.params, a.name AS application,
+                  r.type AS kind, r.params || r.overrides AS "params!", a.name AS application,
                   CASE WHEN r.applied_params IS NULL OR r.applied_uncertain_since IS NOT NULL THEN r.resolved_params
                        ELSE r.applied_params END AS "resolved_params?",
                   coalesce(g.spec -> 'metadata', '{}') AS "metadata!", coalesce(plan.body -> 'parameters', '[]') AS "parameters!",
@@ -106,7 +108,8 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
                   coalesce((SELECT jsonb_object_agg(u.name, other.outputs)
                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
                             JOIN resource_user u ON u.resource_id = other.id AND u.application_id = a.id
-                            WHERE d.resource_id = r.id AND d.wanted), '{}') AS "dependencies!"
+                            WHERE d.resource_id = r.id AND d.wanted), '{}') AS "dependencies!",
+                  CASE WHEN strpos((r.params || r.overrides)::text, '${secrets.') > 0 THEN visible_secrets(a.id, a.team) ELSE '{}' END AS "secrets!"
            FROM run
            JOIN plan ON plan.digest = run.plan_digest
            JOIN resource r ON r.id = run.resource_id
@@ -143,6 +146,7 @@ pub async fn lock_ready(conn: &mut PgConnection, limit: i64) -> Result<Vec<Waiti
             metadata: row.metadata,
             parameters: row.parameters,
             dependencies: row.dependencies.as_object().cloned().unwrap_or_default(),
+            secrets: row.secrets.as_object().cloned().unwrap_or_default(),
             group: row.group,
             settings: row.settings,
         })

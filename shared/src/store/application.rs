@@ -6,7 +6,7 @@
 //! applications that share resources cannot wait for each other in a ring.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use super::{
     labels::LabelSelector,
     notify, resource,
 };
-use crate::domain::{event as events, ids::ApplicationId, resource::PROTECTION};
+use crate::domain::{access::Visible, event as events, ids::ApplicationId, resource::PROTECTION};
 
 /// An application and how its resources stand.
 #[derive(Clone, Debug)]
@@ -64,14 +64,39 @@ pub struct Application {
 /// Which applications to list. What is not set does not restrict.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this name.
-    pub name: Option<String>,
     /// Of this team.
     pub team: Option<String>,
     /// With these labels.
     pub labels: LabelSelector,
     /// Deleted ones too.
     pub deleted: bool,
+    /// Of these teams.
+    pub visible: Visible,
+}
+
+impl Filter {
+    /// What `application_ids` reads.
+    fn wanted(&self) -> Value {
+        let Self { team, labels, deleted, visible: _ } = self;
+        let mut wanted = labels.wanted();
+        wanted.extend(team.as_ref().map(|team| ("team".to_owned(), json!(team))));
+        wanted.extend((!deleted).then(|| ("living".to_owned(), Value::Bool(true))));
+        Value::Object(wanted)
+    }
+}
+
+/// Reads applications: what follows the list of columns, then its parameters.
+macro_rules! seen {
+    ($which:literal $(, $value:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Application,
+            r#"SELECT a.id AS "id!: ApplicationId", a.name AS "name!", a.team AS "team!", a.generation AS "generation!", a.labels AS "labels!",
+                      a.created_at AS "created_at!", a.updated_at AS "updated_at!", a.delete_requested_at, a.deleted_at, a.expires_at,
+                      a.expiry_blocked_at, a.kept AS "protected!", a.resources AS "resources!", a.active AS "active!", a.failed AS "failed!"
+               FROM application_seen a "# + $which
+            $(, $value)*
+        )
+    };
 }
 
 /// A page of applications, newest first: those before `before` (none: from the newest), at most `limit`.
@@ -84,37 +109,12 @@ pub async fn page(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Application>> {
-    Ok(sqlx::query_as!(
-        Application,
-        r#"SELECT a.id AS "id: ApplicationId", a.name, a.team, a.generation, a.labels, a.created_at, a.updated_at,
-                  a.delete_requested_at, a.deleted_at, a.expires_at, a.expiry_blocked_at,
-                  (a.protected OR coalesce(g.spec -> 'metadata' -> 'annotations' ->> $10, '') = 'true') AS "protected!",
-                  used.resources AS "resources!", used.active AS "active!", used.failed AS "failed!"
-           FROM application a
-           LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
-           CROSS JOIN LATERAL (
-               SELECT count(*) AS resources,
-                      count(*) FILTER (WHERE r.state = 'active' AND r.desired = 'present' AND r.reconcile_requested_at IS NULL
-                                            AND NOT r.dependents_due) AS active,
-                      count(*) FILTER (WHERE r.state = 'failed') AS failed
-               FROM resource r
-               WHERE r.state <> 'terminated'
-                 AND r.id IN (SELECT o.id FROM resource o WHERE o.application_id = a.id
-                              UNION SELECT u.resource_id FROM resource_user u WHERE u.application_id = a.id)) used
-           WHERE ($1::text IS NULL OR a.name = $1) AND ($2::text IS NULL OR a.team = $2)
-             AND ($3::uuid IS NULL OR a.id < $3) AND ($4 OR a.deleted_at IS NULL)
-             AND a.labels @> $5 AND NOT a.labels @> ANY ($6::jsonb[]) AND a.labels ?& $7 AND NOT a.labels ?| $8
-           ORDER BY a.id DESC LIMIT $9"#,
-        filter.name,
-        filter.team,
+    Ok(seen!(
+        "WHERE a.id = ANY (ARRAY(SELECT * FROM application_ids($1, $2, $3, $4))) ORDER BY a.id DESC",
+        filter.wanted(),
+        filter.visible.teams(),
         before,
-        filter.deleted,
-        filter.labels.contained(),
-        &filter.labels.excluded(),
-        &filter.labels.present,
-        &filter.labels.absent,
         limit,
-        PROTECTION,
     )
     .fetch_all(executor)
     .await?)
@@ -125,9 +125,8 @@ pub async fn page(
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Application>> {
-    let filter = Filter { name: Some(name.into()), deleted: true, ..Filter::default() };
     // A name becomes free only by deletion, so the newest is the live one if any is.
-    Ok(page(executor, &filter, None, 1).await?.pop())
+    Ok(seen!("WHERE a.name = $1 ORDER BY a.id DESC LIMIT 1", name).fetch_optional(executor).await?)
 }
 
 /// Whether the live application of this name asks for the resource of this identity now.

@@ -15,6 +15,7 @@ use super::{
     waiting::{self, Resolution},
 };
 use crate::domain::{
+    access::Visible,
     approval::{Decider, Decision, may_decide},
     event as events,
     ids::{ApplicationId, ResourceId, RunId, StepId},
@@ -45,7 +46,7 @@ pub struct Approval {
     pub requested_by: String,
     /// What is to be decided.
     pub message: String,
-    /// Roles that may decide; none: admins.
+    /// Roles that may decide; none: approvers.
     pub roles: Vec<String>,
     /// Teams whose people may decide; none: all.
     pub teams: Vec<String>,
@@ -78,6 +79,8 @@ pub struct Filter {
     pub application: Option<String>,
     /// Of runs of this team.
     pub team: Option<String>,
+    /// Of runs of these teams, and those that ask their people.
+    pub visible: Visible,
 }
 
 /// A page of approvals, those of the newest runs first: those before `before` (a step's id), at most `limit`.
@@ -102,6 +105,7 @@ pub async fn page(
            LEFT JOIN application a ON a.id = run.application_id
            WHERE (NOT $1 OR p.decision IS NULL) AND ($2::text IS NULL OR p.decision = $2) AND ($3::uuid IS NULL OR p.run_id = $3)
              AND ($4::text IS NULL OR a.name = $4) AND ($5::text IS NULL OR run.team = $5) AND ($6::uuid IS NULL OR p.step_id < $6)
+             AND ($8::text[] IS NULL OR run.team = ANY ($8) OR p.teams && $8)
            ORDER BY p.step_id DESC LIMIT $7"#,
         filter.open,
         filter.decision.map(Decision::as_str),
@@ -110,8 +114,23 @@ pub async fn page(
         filter.team,
         before,
         limit,
+        filter.visible.teams(),
     )
     .fetch_all(executor)
+    .await?)
+}
+
+/// How many questions wait for a decision, of runs of these teams and those that ask their people (none: all).
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn count_open(executor: impl PgExecutor<'_>, teams: Option<&[String]>) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "open!" FROM approval p JOIN run ON run.id = p.run_id
+           WHERE p.decision IS NULL AND ($1::text[] IS NULL OR run.team = ANY ($1) OR p.teams && $1)"#,
+        teams,
+    )
+    .fetch_one(executor)
     .await?)
 }
 
@@ -131,7 +150,7 @@ pub enum Decided {
     },
     /// Only people of these roles and teams may decide.
     NotAllowed {
-        /// The roles; none: admins.
+        /// The roles; none: approvers.
         roles: Vec<String>,
         /// The teams; none: all.
         teams: Vec<String>,

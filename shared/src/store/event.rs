@@ -1,5 +1,7 @@
 //! The append-only record of every transition.
 
+pub mod feed;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgExecutor;

@@ -1,5 +1,7 @@
 //! What hangs together: application → resource → provider → run → step, with the runs that steps start.
 //!
+//! Runs, applications and resources of teams whose things the reader may not see are left out as if they were not there.
+//!
 //! A graph is derived from the rows each time it is asked for and kept nowhere, so it cannot disagree with them. Whatever is
 //! shown, it takes a fixed number of statements, each over the whole set.
 
@@ -15,6 +17,7 @@ use sqlx::PgConnection;
 
 use super::Result;
 use crate::domain::{
+    access::Visible,
     ids::{ApplicationId, ResourceId, RunId},
     states::states,
 };
@@ -126,11 +129,11 @@ pub struct Graph {
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn of_application(conn: &mut PgConnection, name: &str) -> Result<Option<Graph>> {
+pub async fn of_application(conn: &mut PgConnection, name: &str, visible: &Visible) -> Result<Option<Graph>> {
     let Some(id) = rows::application(&mut *conn, name).await? else { return Ok(None) };
     let resources = rows::resources_of(&mut *conn, id).await?;
     let runs: Vec<RunId> = resources.iter().filter_map(|resource| resource.shown_run()).collect();
-    let rows = rows::gather(conn, resources, &runs, vec![id]).await?;
+    let rows = rows::gather(conn, resources, &runs, vec![id], visible).await?;
     Ok(Some(build::graph(&rows, build::Of::Application(id))))
 }
 
@@ -139,10 +142,10 @@ pub async fn of_application(conn: &mut PgConnection, name: &str) -> Result<Optio
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn of_run(conn: &mut PgConnection, id: RunId) -> Result<Option<Graph>> {
+pub async fn of_run(conn: &mut PgConnection, id: RunId, visible: &Visible) -> Result<Option<Graph>> {
     let Some(root) = rows::root(&mut *conn, id).await? else { return Ok(None) };
     let resources = rows::resources_of_tree(&mut *conn, root).await?;
-    let rows = rows::gather(conn, resources, &[root], Vec::new()).await?;
+    let rows = rows::gather(conn, resources, &[root], Vec::new(), visible).await?;
     Ok(Some(build::graph(&rows, build::Of::Run(root))))
 }
 
@@ -151,13 +154,13 @@ pub async fn of_run(conn: &mut PgConnection, id: RunId) -> Result<Option<Graph>>
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn of_resource(conn: &mut PgConnection, id: ResourceId) -> Result<Option<Graph>> {
-    let resources = rows::resource_and_neighbours(&mut *conn, id).await?;
+pub async fn of_resource(conn: &mut PgConnection, id: ResourceId, visible: &Visible) -> Result<Option<Graph>> {
+    let resources = rows::resource_and_neighbours(&mut *conn, id, visible).await?;
     if !resources.iter().any(|resource| resource.id == id) {
         return Ok(None);
     }
     let runs = rows::last_runs(&mut *conn, id).await?;
     let users: Vec<ApplicationId> = rows::users(&mut *conn, id).await?;
-    let rows = rows::gather(conn, resources, &runs, users).await?;
+    let rows = rows::gather(conn, resources, &runs, users, visible).await?;
     Ok(Some(build::graph(&rows, build::Of::Resource(id))))
 }

@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::Result;
-use crate::domain::ids::ApiKeyId;
 
 /// An answer, as it was given the first time.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub enum Begun {
 ///
 /// # Errors
 /// When Postgres cannot be reached, or the wait was longer than `lock_timeout`.
-pub async fn begin(conn: &mut PgConnection, caller: ApiKeyId, key: &str, request_hash: &[u8; 32]) -> Result<Begun> {
+pub async fn begin(conn: &mut PgConnection, caller: Uuid, key: &str, request_hash: &[u8; 32]) -> Result<Begun> {
     sqlx::query!(
         "SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || $1::text || ':' || $2, 0))",
         caller.to_string(),
@@ -44,7 +44,7 @@ pub async fn begin(conn: &mut PgConnection, caller: ApiKeyId, key: &str, request
     .await?;
     let row = sqlx::query!(
         "SELECT request_hash, status, location, body FROM idempotency_key WHERE api_key_id = $1 AND key = $2",
-        caller.0,
+        caller,
         key,
     )
     .fetch_optional(conn)
@@ -66,14 +66,14 @@ pub async fn begin(conn: &mut PgConnection, caller: ApiKeyId, key: &str, request
 /// When Postgres cannot be reached.
 pub async fn record(
     conn: &mut PgConnection,
-    caller: ApiKeyId,
+    caller: Uuid,
     key: &str,
     request_hash: &[u8; 32],
     answer: &Answer,
 ) -> Result<()> {
     sqlx::query!(
         "INSERT INTO idempotency_key (api_key_id, key, request_hash, status, location, body) VALUES ($1, $2, $3, $4, $5, $6)",
-        caller.0,
+        caller,
         key,
         &request_hash[..],
         i16::try_from(answer.status).unwrap_or(500),

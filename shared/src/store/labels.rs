@@ -1,6 +1,6 @@
 //! Label selectors as SQL takes them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// `team=a,tier!=dev,owner,!legacy`: every term must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +35,8 @@ impl std::str::FromStr for LabelSelector {
             if let Some((name, value)) = term.split_once("!=") {
                 selector.unequal.push((key(name)?, value.trim().to_owned()));
             } else if let Some((name, value)) = term.split_once('=') {
-                let value = value.trim().trim_start_matches('=').to_owned();
+                // `==` means the same; what follows is the value's own.
+                let value = value.strip_prefix('=').unwrap_or(value).trim().to_owned();
                 // Two different values at once hold for nothing: the second goes where it makes the selector empty.
                 let (name, value) = (key(name)?, Value::String(value));
                 if selector.equal.get(&name).is_some_and(|earlier| *earlier != value) {
@@ -61,7 +62,18 @@ impl LabelSelector {
 
     /// For `NOT labels @> ANY($n)`.
     pub(super) fn excluded(&self) -> Vec<Value> {
-        self.unequal.iter().map(|(name, value)| serde_json::json!({ name: value })).collect()
+        self.unequal.iter().map(|(name, value)| json!({ name: value })).collect()
+    }
+
+    /// What `resource_ids` and `application_ids` read of it; what does not restrict is left out.
+    pub(super) fn wanted(&self) -> Map<String, Value> {
+        let members = [
+            ("with", (!self.equal.is_empty()).then(|| self.contained())),
+            ("without", (!self.unequal.is_empty()).then(|| Value::Array(self.excluded()))),
+            ("present", (!self.present.is_empty()).then(|| json!(self.present))),
+            ("absent", (!self.absent.is_empty()).then(|| json!(self.absent))),
+        ];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 
@@ -72,9 +84,9 @@ mod tests {
     #[test]
     fn a_selector_holds_its_terms_apart() {
         let selector: LabelSelector = "a=b, c!=d,e,!f".parse().unwrap();
-        assert_eq!(selector.contained(), serde_json::json!({"a": "b"}));
-        assert_eq!(selector.excluded(), [serde_json::json!({"c": "d"})]);
-        assert_eq!((selector.present, selector.absent), (vec!["e".to_owned()], vec!["f".to_owned()]));
+        let wanted = json!({"with": {"a": "b"}, "without": [{"c": "d"}], "present": ["e"], "absent": ["f"]});
+        assert_eq!(Value::Object(selector.wanted()), wanted);
+        assert!(LabelSelector::default().wanted().is_empty());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Log lines of runs: what was written, where it ends, and where it was archived.
 
+pub mod range;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
@@ -115,6 +117,8 @@ pub struct Archived {
     pub bytes: i64,
     /// Lines it holds.
     pub lines: i64,
+    /// When its lines were removed from Postgres, so that they are in the archive alone.
+    pub pruned_at: Option<DateTime<Utc>>,
 }
 
 /// The archived log of a run, if there is one.
@@ -122,9 +126,13 @@ pub struct Archived {
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn archived(executor: impl PgExecutor<'_>, run: RunId) -> Result<Option<Archived>> {
-    Ok(sqlx::query_as!(Archived, "SELECT key, sha256, bytes, lines FROM log_archive WHERE run_id = $1", run.0)
-        .fetch_optional(executor)
-        .await?)
+    Ok(sqlx::query_as!(
+        Archived,
+        "SELECT key, sha256, bytes, lines, pruned_at FROM log_archive WHERE run_id = $1",
+        run.0
+    )
+    .fetch_optional(executor)
+    .await?)
 }
 
 /// What was found by one look for logs that are not archived yet.
@@ -167,20 +175,39 @@ pub async fn unarchived(
     Ok(Unarchived { runs: row.runs, until: row.until, all: row.all })
 }
 
-/// Records that a run's whole log is in the archive. Recording it twice changes nothing.
+/// Records that the whole log of a run that is over is in the archive. Recording it twice changes nothing, nor does recording
+/// another number of lines than there are.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn record_archived(executor: impl PgExecutor<'_>, run: RunId, archived: &Archived) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO log_archive (run_id, key, sha256, bytes, lines) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+    sqlx::query_scalar!(
+        "SELECT lease_log_archived($1, $2, $3, $4, $5)",
         run.0,
         archived.key,
         archived.sha256,
         archived.bytes,
         archived.lines,
     )
-    .execute(executor)
+    .fetch_one(executor)
     .await?;
     Ok(())
+}
+
+/// Removes the lines of up to `runs` logs that have been in the archive for `days`. Returns how many logs that were.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn prune_archived(executor: impl PgExecutor<'_>, days: u32, runs: i64) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"WITH due AS (SELECT run_id FROM log_archive WHERE pruned_at IS NULL AND archived_at < now() - make_interval(days => $1)
+                        ORDER BY archived_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+                gone AS (DELETE FROM log_line USING due WHERE log_line.run_id = due.run_id),
+                noted AS (UPDATE log_archive SET pruned_at = now() FROM due WHERE log_archive.run_id = due.run_id RETURNING 1)
+           SELECT count(*) AS "pruned!" FROM noted"#,
+        i32::try_from(days).unwrap_or(i32::MAX),
+        runs,
+    )
+    .fetch_one(executor)
+    .await?)
 }

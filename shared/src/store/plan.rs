@@ -1,10 +1,14 @@
 //! Snapshots of definitions, shared by the runs that have the same one.
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
 use super::Result;
-use crate::domain::plan::Plan;
+use crate::domain::{
+    ids::RunId,
+    plan::{Plan, Privileges},
+};
 
 /// SHA-256 of a plan's JSON.
 pub type PlanDigest = [u8; 32];
@@ -32,4 +36,40 @@ pub async fn load(executor: impl PgExecutor<'_>, digest: &[u8]) -> Result<Plan> 
         .fetch_one(executor)
         .await?;
     Ok(row.body.0)
+}
+
+/// What a run's plan gives one of its steps.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The step, as the workflow names it: the elements of a loop share one.
+    pub step: String,
+    /// Its configuration as written; what is known only later is a template in it.
+    pub config: Value,
+    /// What it may do beyond what every step may.
+    pub privileges: Json<Privileges>,
+    /// Addresses it may reach, `host:port`, as written.
+    pub egress: Json<Vec<String>>,
+    /// Secrets that reach it, by name.
+    pub secrets: Json<Vec<String>>,
+}
+
+/// What the steps of a run are given, in the order of its workflow.
+///
+/// # Errors
+/// When Postgres cannot be reached, or the plan was written by a newer Slipway.
+pub async fn given(executor: impl PgExecutor<'_>, run: RunId) -> Result<Vec<Given>> {
+    Ok(sqlx::query_as!(
+        Given,
+        r#"SELECT planned ->> 'name' AS "step!",
+                  coalesce(planned -> 'config', '{}') AS "config!",
+                  coalesce(planned -> 'step_type' -> 'privileges', '{}') AS "privileges!: Json<Privileges>",
+                  coalesce(planned -> 'egress', '[]') AS "egress!: Json<Vec<String>>",
+                  coalesce(planned -> 'secrets', '[]') AS "secrets!: Json<Vec<String>>"
+           FROM run JOIN plan ON plan.digest = run.plan_digest
+                CROSS JOIN LATERAL jsonb_array_elements(plan.body -> 'steps') WITH ORDINALITY it (planned, position)
+           WHERE run.id = $1 ORDER BY position"#,
+        run.0
+    )
+    .fetch_all(executor)
+    .await?)
 }

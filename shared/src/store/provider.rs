@@ -48,20 +48,6 @@ pub async fn versions(executor: impl PgExecutor<'_>, name: &str) -> Result<Vec<P
     .await?)
 }
 
-/// What is kept of the current providers that serve a type under this very name.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn claiming(executor: impl PgExecutor<'_>, resource_type: &str) -> Result<Vec<Value>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT manifest FROM provider WHERE current AND jsonb_exists(manifest -> 'capabilities', $1)
-         ORDER BY name, version LIMIT 100",
-        resource_type
-    )
-    .fetch_all(executor)
-    .await?)
-}
-
 /// Makes these the current providers: what is not among them is current no more. One transaction, so that no reader
 /// sees a half-loaded set; a second loader waits for the first. Gives the set's number, which rises when anything changed.
 ///

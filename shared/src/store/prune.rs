@@ -7,8 +7,8 @@ use crate::domain::ids::RunId;
 
 /// Deletes up to `limit` rows of each kind that ended more than `days` ago. Returns how many; call again while it is many.
 /// Kept, whatever their age: runs that a resource still points to, and the last one that began to make a resource that is
-/// not gone, because it says that there may be something to remove. A preview is kept for an hour. What the runs left in the
-/// archive is for [`pruned_runs`].
+/// not gone, because it says that there may be something to remove. A preview is kept for an hour, and as long as a batch that is
+/// not over shows it. What the runs left in the archive is for [`pruned_runs`].
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -29,6 +29,8 @@ pub async fn prune(executor: impl PgExecutor<'_>, days: u32, limit: i64) -> Resu
                 previews AS (DELETE FROM run WHERE id IN (
                    SELECT id FROM run WHERE kind = 'preview' AND finished_at < now() - interval '1 hour'
                      AND NOT EXISTS (SELECT FROM run later WHERE later.retry_of = run.id)
+                     AND NOT EXISTS (SELECT FROM batch_plan p JOIN batch b ON b.id = p.batch_id
+                                     WHERE p.run_id = run.id AND b.finished_at IS NULL)
                    ORDER BY finished_at LIMIT $2) RETURNING 1),
                 events AS (DELETE FROM event WHERE (xid, id) IN (
                    SELECT xid, id FROM event WHERE at < now() - make_interval(days => $1) ORDER BY at LIMIT $2) RETURNING 1),

@@ -80,7 +80,7 @@ pub async fn rescue(conn: &mut PgConnection, ttl: Duration, max_losses: u16, lim
     .await?;
     let mut done = Rescued::default();
     for run in expired {
-        seal_lost_attempts(conn, run.id).await?;
+        sqlx::query!("SELECT seal_lost_attempts($1)", run.id.0).execute(&mut *conn).await?;
         let losses = i32::from(run.losses) + 1;
         sqlx::query!(
             "WITH lost AS (UPDATE attempt SET status = 'lost', finished_at = now() WHERE run_id = $1 AND status = 'running'),
@@ -133,26 +133,6 @@ pub async fn rescue(conn: &mut PgConnection, ttl: Duration, max_losses: u16, lim
         }
     }
     Ok(done)
-}
-
-/// Closes the logs of attempts that nobody will write to again, each with a gap record at its end.
-pub(super) async fn seal_lost_attempts(conn: &mut PgConnection, id: RunId) -> Result<()> {
-    sqlx::query!(
-        "WITH last AS (SELECT coalesce(max(cursor), 0) AS cursor FROM log_line WHERE run_id = $1),
-         open AS (SELECT step.name, attempt.number, row_number() OVER (ORDER BY step.position) AS place,
-                         (SELECT count(*) FROM log_line l WHERE l.run_id = $1 AND l.step = step.name AND l.attempt = attempt.number) AS lines
-                  FROM attempt JOIN step ON step.id = attempt.step_id
-                  WHERE attempt.run_id = $1 AND attempt.status = 'running'
-                    AND NOT EXISTS (SELECT FROM log_seal s WHERE s.run_id = $1 AND s.step = step.name AND s.attempt = attempt.number)),
-         gap AS (INSERT INTO log_line (run_id, cursor, step, attempt, seq, at, stream, text)
-                 SELECT $1, last.cursor + place, name, number, lines + 1, clock_timestamp(), 'gap',
-                        'the worker was lost here; lines after this one may be missing' FROM open, last)
-         INSERT INTO log_seal (run_id, step, attempt, lines, gaps) SELECT $1, name, number, lines + 1, 1 FROM open",
-        id.0
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// Ends runs that wait past their deadline, and runs asked to cancel that no worker holds any more. Those that have `finally`

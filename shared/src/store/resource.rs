@@ -14,6 +14,7 @@ use crate::domain::{
     run::Operation,
 };
 
+mod basis;
 mod care;
 mod finished;
 mod marking;
@@ -21,8 +22,8 @@ mod reading;
 mod release;
 mod unresolved;
 
+pub use basis::{Basis, basis};
 pub use care::{Care, Decided, Imported, adopt, forget, import};
-pub(super) use finished::run_finished;
 pub use finished::{fail, settle, terminate};
 pub use marking::mark_dependents;
 pub use reading::{
@@ -30,7 +31,7 @@ pub use reading::{
 };
 pub use release::release_all;
 pub(super) use release::{hand_over, leave, make_way};
-pub use unresolved::{Unresolved, lock_unresolved};
+pub use unresolved::{Unresolved, lock_unresolved, unresolved};
 
 /// The state a resource is in while `operation` runs on it. A `read` changes none.
 const fn state_during(operation: Operation) -> Option<ResourceState> {
@@ -117,7 +118,8 @@ pub(super) async fn run_attached(
         r#"UPDATE resource SET current_run_id = $2, last_run_id = $2, state = coalesce($3, state),
                   state_since = CASE WHEN $3::text IS NULL THEN state_since ELSE now() END, updated_at = now(),
                   error_code = CASE WHEN $3::text IS NULL THEN error_code END,
-                  error_message = CASE WHEN $3::text IS NULL THEN error_message END, retry_requested_at = NULL
+                  error_message = CASE WHEN $3::text IS NULL THEN error_message END,
+                  retry_requested_at = CASE WHEN $3::text IS NULL THEN retry_requested_at END
            WHERE id = $1 RETURNING application_id AS "id: ApplicationId""#,
         id.0,
         run.0,
@@ -136,7 +138,8 @@ pub(super) async fn run_attached(
     event::append(conn, &[became]).await
 }
 
-/// Locks the resource and says whether `run` is its last one, failed, and still what is wanted.
+/// Locks the resource and says whether `run` is its last one, did not do what it should, and is still what is wanted. One that
+/// failed is not looked at: it is made first.
 pub(super) async fn may_retry(
     conn: &mut PgConnection,
     id: ResourceId,
@@ -150,9 +153,15 @@ pub(super) async fn may_retry(
     )
     .fetch_one(conn)
     .await?;
+    let fits = match operation {
+        Operation::Read => matches!(row.state, ResourceState::Active | ResourceState::Degraded),
+        Operation::Create | Operation::Update | Operation::Delete | Operation::Execute => {
+            row.state == ResourceState::Failed
+        }
+    };
     Ok(row.current_run_id.is_none()
         && row.last_run_id == Some(run.0)
-        && row.state == ResourceState::Failed
+        && fits
         && row.absent == (operation == Operation::Delete))
 }
 

@@ -1,14 +1,15 @@
 //! Resources as people look at them.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::{Result, labels::LabelSelector};
 use crate::domain::{
+    access::Visible,
     ids::{ApplicationId, ResourceId, RunId},
-    resource::{PROTECTION, ResourceState},
+    resource::ResourceState,
     run::RunStatus,
 };
 
@@ -96,22 +97,63 @@ pub struct Resource {
 /// Which resources to list. What is not set does not restrict.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only this one.
-    pub id: Option<ResourceId>,
     /// Of this type.
     pub kind: Option<String>,
-    /// In this state.
+    /// In this state; without it, in any but terminated.
     pub state: Option<ResourceState>,
     /// Used by the application of this name.
     pub application: Option<String>,
-    /// Used by the application of this id.
-    pub application_id: Option<ApplicationId>,
+    /// Served by the provider of this name.
+    pub provider: Option<String>,
+    /// Whose own name begins so.
+    pub name: Option<String>,
     /// With these labels.
     pub labels: LabelSelector,
-    /// Terminated ones too.
-    pub terminated: bool,
-    /// Those too that were terminated at this time or later.
-    pub ended_since: Option<DateTime<Utc>>,
+    /// Those that applications of these teams have or use. Runs of other teams are not named.
+    pub visible: Visible,
+}
+
+impl Filter {
+    /// What `resource_ids` reads.
+    fn wanted(&self) -> Value {
+        let Self { kind, state, application, provider, name, labels, visible: _ } = self;
+        let members = [
+            ("type", kind.as_ref().map(|kind| json!(kind))),
+            ("state", state.map(|state| json!(state.as_str()))),
+            ("living", state.is_none().then_some(Value::Bool(true))),
+            ("application", application.as_ref().map(|name| json!(name))),
+            ("provider", provider.as_ref().map(|name| json!(name))),
+            ("named", name.as_ref().map(|begin| json!(begin))),
+        ];
+        let mut wanted = labels.wanted();
+        wanted.extend(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Value::Object(wanted)
+    }
+}
+
+/// Reads resources: what follows the list of columns, then its parameters from `$2` on. `$1` are the teams that may read,
+/// as those in [`Visible::teams`].
+macro_rules! seen {
+    ($executor:expr, $which:literal, $visible:expr $(, $value:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Resource,
+            r#"SELECT r.id AS "id!: ResourceId", r.application_id AS "application_id!: ApplicationId", r.application AS "application!",
+                      r.name AS "name!", r.type AS "kind!", r.class, r.identity AS "identity!", r.shared AS "shared!",
+                      r.params AS "params!", r.resolved_params, r.annotations AS "annotations!", r.labels AS "labels!",
+                      r.outputs AS "outputs!", r.applied_params, r.applied_uncertain_since, r.tags AS "tags!", r.workflow_override,
+                      r.reconciling AS "reconciling!", r.kept AS "protected!", r.sensitive_outputs AS "sensitive_outputs!",
+                      r.state AS "state!: ResourceState", r.state_since AS "state_since!", r.desired = 'absent' AS "absent!",
+                      CASE WHEN $1::text[] IS NULL OR r.team = ANY ($1) THEN r.current_run_id END AS "current_run_id: RunId",
+                      CASE WHEN $1::text[] IS NULL OR r.team = ANY ($1) THEN r.last_run_id END AS "last_run_id: RunId",
+                      CASE WHEN $1::text[] IS NULL OR r.failed_run_team = ANY ($1) THEN r.failed_run_id END AS "failed_run_id: RunId",
+                      r.run_status AS "run_status: RunStatus", r.run_reason, r.error_code, r.error_message, r.provider,
+                      r.provider_version, r.state_uncertain_since, r.drift, r.drift_since, r.read_at, r.created_at AS "created_at!",
+                      r.updated_at AS "updated_at!"
+               FROM resource_seen r "# + $which,
+            $visible $(, $value)*
+        )
+        .fetch_all($executor)
+    };
 }
 
 /// A page of resources, newest first: those before `before` (none: from the newest), at most `limit`.
@@ -124,61 +166,40 @@ pub async fn page(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Resource>> {
-    Ok(sqlx::query_as!(
-        Resource,
-        r#"SELECT r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", a.name AS application, r.name,
-                  r.type AS kind, r.class, r.identity, r.shared, r.params, r.resolved_params, r.annotations, r.labels, r.outputs,
-                  r.applied_params, r.applied_uncertain_since, r.tags, r.workflow_override,
-                  (r.reconcile_requested_at IS NOT NULL OR r.dependents_due) AS "reconciling!",
-                  (r.protected OR coalesce(r.annotations ->> $13, '') = 'true') AS "protected!",
-                  r.sensitive_outputs, r.state AS "state: ResourceState", r.state_since, r.desired = 'absent' AS "absent!",
-                  r.current_run_id AS "current_run_id: RunId", r.last_run_id AS "last_run_id: RunId",
-                  (SELECT l.id FROM run l WHERE l.id = r.last_run_id AND r.state = 'failed' AND l.status IN ('failed', 'cancelled'))
-                      AS "failed_run_id?: RunId",
-                  run.status AS "run_status?: RunStatus", 
-                  -- Without a run, one that is to be compared waits for what it names.
-                  CASE WHEN run.id IS NOT NULL OR r.reconcile_requested_at IS NULL THEN run.reason
-                       ELSE (WITH RECURSIVE needed AS (
-                                 SELECT d.depends_on_id AS id FROM resource_dependency d WHERE d.resource_id = r.id AND d.wanted
-                                 UNION
-                                 SELECT d.depends_on_id FROM needed JOIN resource o ON o.id = needed.id
-                                 JOIN resource_dependency d ON d.resource_id = o.id AND d.wanted
-                                 WHERE o.reconcile_requested_at IS NOT NULL AND o.current_run_id IS NULL)
-                             SELECT CASE WHEN bool_or(o.state = 'failed') THEN 'DependencyFailed' ELSE 'WaitingForDependency' END
-                             FROM needed JOIN resource o USING (id)
-                             WHERE o.state NOT IN ('active', 'degraded') OR o.reconcile_requested_at IS NOT NULL
-                             HAVING count(*) > 0) END AS "run_reason?", r.error_code, r.error_message,
-                  r.provider, r.provider_version, r.state_uncertain_since, r.drift, r.drift_since, r.read_at, r.created_at, r.updated_at
-           FROM resource r
-           JOIN application a ON a.id = r.application_id
-           LEFT JOIN run ON run.id = r.current_run_id
-           WHERE ($1::uuid IS NULL OR r.id = $1) AND ($2::uuid IS NULL OR r.id < $2)
-             AND ($3::text IS NULL OR r.type = $3) AND ($4::text IS NULL OR r.state = $4)
-             AND ($5::text IS NULL OR r.id IN (
-                  SELECT o.id FROM application oa JOIN resource o ON o.application_id = oa.id WHERE oa.name = $5
-                  UNION SELECT u.resource_id FROM application ua JOIN resource_user u ON u.application_id = ua.id WHERE ua.name = $5))
-             AND ($6::uuid IS NULL OR r.id IN (
-                  SELECT o.id FROM resource o WHERE o.application_id = $6
-                  UNION SELECT u.resource_id FROM resource_user u WHERE u.application_id = $6))
-             AND r.labels @> $7 AND NOT r.labels @> ANY ($8::jsonb[]) AND r.labels ?& $9 AND NOT r.labels ?| $10
-             AND ($11 OR r.state <> 'terminated' OR r.state_since >= $14)
-           ORDER BY r.id DESC LIMIT $12"#,
-        filter.id.map(|id| id.0),
+    Ok(seen!(
+        executor,
+        "WHERE r.id = ANY (ARRAY(SELECT * FROM resource_ids($2, $1, $3, $4))) ORDER BY r.id DESC",
+        filter.visible.teams(),
+        filter.wanted(),
         before,
-        filter.kind,
-        filter.state.map(ResourceState::as_str),
-        filter.application,
-        filter.application_id.map(|id| id.0),
-        filter.labels.contained(),
-        &filter.labels.excluded(),
-        &filter.labels.present,
-        &filter.labels.absent,
-        filter.terminated || filter.state == Some(ResourceState::Terminated),
         limit,
-        PROTECTION,
-        filter.ended_since,
     )
-    .fetch_all(executor)
+    .await?)
+}
+
+/// The resources that an application has or uses, newest first, at most `limit`: those that are not terminated, and those that
+/// were at `ended_since` or later. For people who may read runs of these teams; others are not named.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn of_application(
+    executor: impl PgExecutor<'_>,
+    application: ApplicationId,
+    ended_since: Option<DateTime<Utc>>,
+    visible: &Visible,
+    limit: i64,
+) -> Result<Vec<Resource>> {
+    Ok(seen!(
+        executor,
+        "WHERE r.id IN (SELECT o.id FROM resource o WHERE o.application_id = $2
+                        UNION SELECT u.resource_id FROM resource_user u WHERE u.application_id = $2)
+           AND (r.state <> 'terminated' OR r.state_since >= $3)
+         ORDER BY r.id DESC LIMIT $4",
+        visible.teams(),
+        application.0,
+        ended_since,
+        limit,
+    )
     .await?)
 }
 
@@ -187,33 +208,48 @@ pub async fn page(
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn find(executor: impl PgExecutor<'_>, id: ResourceId) -> Result<Option<Resource>> {
-    let filter = Filter { id: Some(id), terminated: true, ..Filter::default() };
-    Ok(page(executor, &filter, None, 1).await?.pop())
+    find_as(executor, id, Visible::All).await
 }
 
-/// Which applications use a resource, and under which names.
+/// One resource, terminated or not, for people who may read it; runs that they may not are not named.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn users(executor: impl PgExecutor<'_>, id: ResourceId) -> Result<Vec<(String, String)>> {
+pub async fn find_as(executor: impl PgExecutor<'_>, id: ResourceId, visible: Visible) -> Result<Option<Resource>> {
+    Ok(seen!(executor, "WHERE r.id = $2", visible.teams(), id.0).await?.pop())
+}
+
+/// Which applications of these teams use a resource, and under which names.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn users(executor: impl PgExecutor<'_>, id: ResourceId, visible: &Visible) -> Result<Vec<(String, String)>> {
     let rows = sqlx::query!(
         "SELECT a.name AS application, u.name FROM resource_user u JOIN application a ON a.id = u.application_id
-         WHERE u.resource_id = $1 ORDER BY 1, 2 LIMIT 1000",
-        id.0
+         WHERE u.resource_id = $1 AND ($2::text[] IS NULL OR a.team = ANY ($2)) ORDER BY 1, 2 LIMIT 1000",
+        id.0,
+        visible.teams(),
     )
     .fetch_all(executor)
     .await?;
     Ok(rows.into_iter().map(|row| (row.application, row.name)).collect())
 }
 
-/// The resources that this one names outputs of.
+/// The resources that this one names outputs of, as far as applications of these teams have or use them.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn dependencies(executor: impl PgExecutor<'_>, id: ResourceId) -> Result<Vec<ResourceId>> {
+pub async fn dependencies(executor: impl PgExecutor<'_>, id: ResourceId, visible: &Visible) -> Result<Vec<ResourceId>> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT depends_on_id AS "id: ResourceId" FROM resource_dependency WHERE resource_id = $1 AND wanted ORDER BY 1"#,
-        id.0
+        r#"SELECT depends_on_id AS "id: ResourceId" FROM resource_dependency d
+           WHERE resource_id = $1 AND wanted AND ($2::text[] IS NULL
+                 OR EXISTS (SELECT FROM resource r JOIN application a ON a.id = r.application_id
+                            WHERE r.id = d.depends_on_id AND a.team = ANY ($2))
+                 OR EXISTS (SELECT FROM resource_user u JOIN application a ON a.id = u.application_id
+                            WHERE u.resource_id = d.depends_on_id AND a.team = ANY ($2)))
+           ORDER BY 1"#,
+        id.0,
+        visible.teams(),
     )
     .fetch_all(executor)
     .await?)

@@ -1,12 +1,17 @@
 //! Runs as people look at them.
 
+mod filter;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
+pub use filter::Filter;
+
 use super::Result;
 use crate::domain::{
+    access::Visible,
     approval::Decision,
     ids::{ApplicationId, Fence, ResourceId, RunId, StepId, WorkerId},
     run::{Operation, RunKind, RunStatus},
@@ -52,7 +57,7 @@ pub struct Run {
     pub priority: i16,
     /// Where it stands.
     pub status: RunStatus,
-    /// Why it does not go on: its own reason, or its queue's when it is ready and waits in line.
+    /// Why it does not go on: its own reason, or what holds all runs like it when it is ready and waits in line.
     pub reason: Option<String>,
     /// The reason in words.
     pub reason_detail: Option<String>,
@@ -96,43 +101,47 @@ pub struct Run {
     pub blocked_by: Option<RunId>,
 }
 
-/// Which runs to list. What is not set does not restrict.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Only this one.
-    pub id: Option<RunId>,
-    /// In this status.
-    pub status: Option<RunStatus>,
-    /// Of this kind; without it, previews are passed over.
-    pub kind: Option<RunKind>,
-    /// That does this.
-    pub operation: Option<Operation>,
-    /// On this resource.
-    pub resource_id: Option<ResourceId>,
-    /// For the application of this name.
-    pub application: Option<String>,
-    /// Of this workflow.
-    pub workflow: Option<String>,
-    /// Of this provider.
-    pub provider: Option<String>,
-    /// In this queue.
-    pub queue: Option<String>,
-    /// Of this team.
-    pub team: Option<String>,
-    /// Started by a step of this run.
-    pub parent: Option<RunId>,
+/// Where a page of a list by time begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// At the newest.
+    #[default]
+    Newest,
+    /// Behind this one: what is older.
+    OlderThan(Uuid),
+    /// The next ones after this one: what is newer.
+    NewerThan(Uuid),
 }
 
-/// A page of runs, newest first: those before `before` (none: from the newest), at most `limit`.
+impl Place {
+    /// What `run_ids` takes.
+    fn bounds(self) -> (Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Newest => (None, None),
+            Self::OlderThan(id) => (Some(id), None),
+            Self::NewerThan(id) => (None, Some(id)),
+        }
+    }
+}
+
+/// A page of runs, newest first, at most `limit`.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn page(
+pub async fn page(executor: impl PgExecutor<'_>, filter: &Filter, place: Place, limit: i64) -> Result<Vec<Run>> {
+    rows(executor, None, filter.wanted(), &filter.visible, place, limit).await
+}
+
+/// The runs of these ids, else those that are wanted.
+async fn rows(
     executor: impl PgExecutor<'_>,
-    filter: &Filter,
-    before: Option<Uuid>,
+    id: Option<RunId>,
+    wanted: Value,
+    visible: &Visible,
+    place: Place,
     limit: i64,
 ) -> Result<Vec<Run>> {
+    let (ids, (older_than, newer_than)) = (id.map(|id| vec![id.0]), place.bounds());
     Ok(sqlx::query_as!(
         Run,
         r#"SELECT run.id AS "id: RunId", run.kind AS "kind: RunKind", run.operation AS "operation: Operation",
@@ -140,16 +149,20 @@ pub async fn page(
                   run.application_id AS "application_id: ApplicationId", a.name AS "application?", run.team,
                   run.retry_of AS "retry_of: RunId", run.provider, run.provider_version, run.provider_commit, run.workflow,
                   run.inputs, run.requested_by, run.queue, run.priority, run.status AS "status: RunStatus",
-                  CASE WHEN run.status = 'pending' THEN coalesce(run.reason, q.wait_reason, 'Promoting') ELSE run.reason END
+                  CASE WHEN run.status = 'pending'
+                       THEN coalesce(run.reason, ready.code)
+                       ELSE run.reason END
                       AS "reason?",
-                  CASE WHEN run.status = 'pending' AND run.reason IS NULL THEN q.wait_detail
+                  CASE WHEN run.status = 'pending' AND run.reason IS NULL THEN ready.detail
                        WHEN run.reason = 'ConcurrencyGroup'
-                           THEN format('one run of the group ''%s'' goes at a time: %s', run.concurrency_group,
-                                       coalesce('run ' || turn.id || ' is not over', 'this one is about to'))
+                           THEN format('%s of the group ''%s'' %s at a time: %s', CASE coalesce(size.most, 1) WHEN 1 THEN 'one run' ELSE size.most || ' runs' END,
+                                       run.concurrency_group, CASE coalesce(size.most, 1) WHEN 1 THEN 'goes' ELSE 'go' END,
+                                       CASE WHEN turn.id IS NULL THEN 'this one is about to'
+                                            WHEN $3::text[] IS NULL OR turn.team = ANY ($3)
+                                                THEN 'run ' || turn.id || ' is not over'
+                                            ELSE 'a run of another team is not over' END)
                        ELSE run.reason_detail END AS "reason_detail?",
-                  CASE WHEN run.status = 'pending' AND run.reason IS NULL AND q.wait_reason IS NOT NULL
-                           THEN greatest(run.waiting_since, q.wait_since)
-                       WHEN run.status IN ('pending', 'suspended') THEN run.waiting_since END AS "waiting_since?",
+                  CASE WHEN run.status IN ('pending', 'suspended') THEN greatest(run.waiting_since, ready.since) END AS "waiting_since?",
                   run.suspended_until, run.losses, run.fence AS "fence: Fence", run.lease_worker_id AS "worker_id: WorkerId",
                   run.cancel_requested_at, run.cancel_reason, run.outputs,
                   coalesce((SELECT jsonb_object_agg(o.key, true) FROM jsonb_each(p.body -> 'outputs') o
@@ -157,36 +170,28 @@ pub async fn page(
                       || coalesce((SELECT jsonb_object_agg(name, true) FROM UNNEST(run.sensitive_outputs) name), '{}')
                       AS "sensitive_outputs!",
                   run.error_code, run.error_message, run.created_at, run.queued_at, run.started_at, run.finished_at,
-                  run.deadline_at, run.parent_run_id AS "parent_run_id: RunId", run.concurrency_group, turn.id AS "blocked_by?: RunId"
+                  run.deadline_at, run.parent_run_id AS "parent_run_id: RunId", run.concurrency_group, 
+                  CASE WHEN $3::text[] IS NULL OR turn.team = ANY ($3) THEN turn.id END AS "blocked_by?: RunId"
            FROM run
            LEFT JOIN plan p ON p.digest = run.plan_digest
            LEFT JOIN resource r ON r.id = run.resource_id
            LEFT JOIN application a ON a.id = run.application_id
-           LEFT JOIN queue q ON q.name = run.queue
-           LEFT JOIN run turn ON run.reason = 'ConcurrencyGroup' AND turn.concurrency_group = run.concurrency_group
-                AND turn.status IN ('pending', 'queued', 'running', 'suspended') AND turn.reason IS DISTINCT FROM 'ConcurrencyGroup'
-           WHERE ($1::uuid IS NULL OR run.id = $1) AND ($2::uuid IS NULL OR run.id < $2)
-             AND ($3::text IS NULL OR run.status = $3)
-             AND (run.kind = $4 OR ($4::text IS NULL AND (run.kind <> 'preview' OR $1 IS NOT NULL)))
-             AND ($5::text IS NULL OR run.operation = $5) AND ($6::uuid IS NULL OR run.resource_id = $6)
-             AND ($7::text IS NULL OR run.application_id IN (SELECT id FROM application WHERE name = $7))
-             AND ($8::text IS NULL OR run.workflow = $8) AND ($9::text IS NULL OR run.provider = $9)
-             AND ($10::text IS NULL OR run.queue = $10) AND ($11::text IS NULL OR run.team = $11)
-             AND ($13::uuid IS NULL OR run.parent_run_id = $13)
-           ORDER BY run.id DESC LIMIT $12"#,
-        filter.id.map(|id| id.0),
-        before,
-        filter.status.map(RunStatus::as_str),
-        filter.kind.map(RunKind::as_str),
-        filter.operation.map(Operation::as_str),
-        filter.resource_id.map(|id| id.0),
-        filter.application,
-        filter.workflow,
-        filter.provider,
-        filter.queue,
-        filter.team,
+           LEFT JOIN LATERAL ready_wait(run.queue, run.team, run.resource_type, run.provider, run.environment, may_be_frozen(run)) ready
+                ON run.status = 'pending' AND run.reason IS NULL
+           LEFT JOIN run_limit size ON run.reason = 'ConcurrencyGroup' AND size.kind = 'group' AND size.name = run.concurrency_group
+           LEFT JOIN LATERAL (
+               SELECT other.id, other.team FROM run other
+               WHERE run.reason = 'ConcurrencyGroup' AND other.concurrency_group = run.concurrency_group
+                 AND other.status IN ('pending', 'queued', 'running', 'suspended') AND other.reason IS DISTINCT FROM 'ConcurrencyGroup'
+               ORDER BY other.id LIMIT 1) turn ON true
+           WHERE run.id = ANY (coalesce($1::uuid[], ARRAY(SELECT * FROM run_ids($2, $3, $4, $5, $6))))
+           ORDER BY run.id DESC"#,
+        ids.as_deref(),
+        wanted,
+        visible.teams(),
+        older_than,
+        newer_than,
         limit,
-        filter.parent.map(|id| id.0),
     )
     .fetch_all(executor)
     .await?)
@@ -197,7 +202,15 @@ pub async fn page(
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn find(executor: impl PgExecutor<'_>, id: RunId) -> Result<Option<Run>> {
-    Ok(page(executor, &Filter { id: Some(id), ..Filter::default() }, None, 1).await?.pop())
+    find_as(executor, id, Visible::All).await
+}
+
+/// One run, for people who may read it; other runs that they may not are not named.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn find_as(executor: impl PgExecutor<'_>, id: RunId, visible: Visible) -> Result<Option<Run>> {
+    Ok(rows(executor, Some(id), Value::Null, &visible, Place::Newest, 1).await?.pop())
 }
 
 /// Where a run stands; none when there is no such run.
@@ -303,6 +316,8 @@ pub struct Attempt {
     pub status: AttemptStatus,
     /// The image it ran in.
     pub image: String,
+    /// Which image that was, `sha256:…`; none while it is not known.
+    pub image_id: Option<String>,
     /// Its exit code.
     pub exit_code: Option<i32>,
     /// Whether the kernel killed a process of it for memory.
@@ -313,6 +328,8 @@ pub struct Attempt {
     pub error_message: Option<String>,
     /// When it began.
     pub started_at: DateTime<Utc>,
+    /// When its command began, after its image was there and its container made; none while that is not known.
+    pub began_at: Option<DateTime<Utc>>,
     /// When it was over.
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -325,7 +342,7 @@ pub async fn attempts(executor: impl PgExecutor<'_>, run: RunId) -> Result<Vec<A
     Ok(sqlx::query_as!(
         Attempt,
         r#"SELECT step_id AS "step_id: StepId", number, worker_id AS "worker_id: WorkerId", status AS "status: AttemptStatus",
-                  image, exit_code, oom_killed, error_code, error_message, started_at, finished_at
+                  image, image_id, exit_code, oom_killed, error_code, error_message, started_at, began_at, finished_at
            FROM attempt WHERE run_id = $1 ORDER BY step_id, number LIMIT 10000"#,
         run.0
     )

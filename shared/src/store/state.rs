@@ -167,8 +167,10 @@ pub fn md5(content: &[u8]) -> [u8; 16] {
 /// A state that a person writes.
 #[derive(Clone, Debug)]
 pub struct NewState<'a> {
-    /// The file; empty removes the state (its versions stay).
+    /// The file, sealed; empty removes the state (its versions stay).
     pub content: &'a [u8],
+    /// Of the file before it was sealed.
+    pub md5: [u8; 16],
     /// The tool's own count.
     pub serial: i64,
     /// The tool's own id of this line of states.
@@ -199,7 +201,7 @@ pub async fn write(conn: &mut PgConnection, id: ResourceId, state: &NewState<'_>
         state.serial,
         state.lineage,
         state.content,
-        hex::encode(md5(state.content)),
+        hex::encode(state.md5),
         state.written_by,
     )
     .fetch_one(&mut *conn)

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::PgExecutor;
 
-use super::{
-    Result,
-    state::{self, Change, NewState},
+use super::Result;
+use crate::domain::{
+    access::Visible,
+    ids::{ResourceId, RunId},
 };
-use crate::domain::ids::{ResourceId, RunId};
 
 /// One resource's state.
 #[derive(Clone, Debug)]
@@ -39,30 +39,33 @@ pub struct KeptState {
     pub uncertain_since: Option<DateTime<Utc>>,
 }
 
-/// States, by application and name, at most `limit` after `after` (the last row's resource).
+/// States of the resources of these teams, newest resource first, at most `limit` before `before` (the last row's resource).
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn page(
     executor: impl PgExecutor<'_>,
     application: Option<&str>,
+    visible: &Visible,
     before: Option<uuid::Uuid>,
     limit: i64,
 ) -> Result<Vec<KeptState>> {
     Ok(sqlx::query_as!(
         KeptState,
         r#"SELECT r.id AS "resource_id: ResourceId", a.name AS application, r.name, r.type AS kind, v.version, v.serial,
-                  octet_length(v.content) AS "bytes!", v.written_by, v.created_at AS written_at, l.info AS "lock?",
+                  CASE WHEN substr(v.content, 1, 9) = '\x00736c697077617901' THEN octet_length(v.content) - 53 ELSE octet_length(v.content) END AS "bytes!", v.written_by, v.created_at AS written_at, l.info AS "lock?",
                   l.run_id AS "locked_by_run?: RunId", r.state_uncertain_since AS uncertain_since
            FROM resource r
            JOIN application a ON a.id = r.application_id
            CROSS JOIN LATERAL (SELECT * FROM state_version v WHERE v.resource_id = r.id ORDER BY v.version DESC LIMIT 1) v
            LEFT JOIN state_lock l ON l.resource_id = r.id
            WHERE ($1::text IS NULL OR a.name = $1) AND ($2::uuid IS NULL OR r.id < $2)
+             AND ($4::text[] IS NULL OR a.team = ANY ($4))
            ORDER BY r.id DESC LIMIT $3"#,
         application,
         before,
         limit,
+        visible.teams(),
     )
     .fetch_all(executor)
     .await?)
@@ -89,59 +92,63 @@ pub struct Version {
     pub created_at: DateTime<Utc>,
 }
 
-/// The latest versions of a state, newest first, at most `limit`.
+/// Versions of a state, newest first, at most `limit` before the version `before`.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn versions(executor: impl PgExecutor<'_>, id: ResourceId, limit: i64) -> Result<Vec<Version>> {
+pub async fn versions(
+    executor: impl PgExecutor<'_>,
+    id: ResourceId,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Version>> {
     Ok(sqlx::query_as!(
         Version,
-        r#"SELECT version, serial, lineage, octet_length(content) AS "bytes!", md5, run_id AS "run_id: RunId", written_by, created_at
-           FROM state_version WHERE resource_id = $1 ORDER BY version DESC LIMIT $2"#,
+        r#"SELECT version, serial, lineage, CASE WHEN substr(content, 1, 9) = '\x00736c697077617901' THEN octet_length(content) - 53 ELSE octet_length(content) END AS "bytes!", md5, run_id AS "run_id: RunId", written_by, created_at
+           FROM state_version WHERE resource_id = $1 AND ($3::bigint IS NULL OR version < $3) ORDER BY version DESC LIMIT $2"#,
         id.0,
         limit,
+        before,
     )
     .fetch_all(executor)
     .await?)
 }
 
-/// What became of a rollback.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Rollback {
-    /// The old content is the newest version now.
-    Done,
-    /// There is no such version.
-    NoVersion,
-    /// Someone holds the lock, or there is no such resource.
-    Refused(Change),
+/// An earlier version, to be made the newest one.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// The tool's own id of its line of states.
+    pub lineage: String,
+    /// The file, sealed; empty: the state was removed.
+    pub content: Vec<u8>,
+    /// The greatest of the tool's own counts so far.
+    pub newest_serial: i64,
 }
 
-/// Makes the content of an earlier version the newest one. The tool's own count goes on rising, or it would refuse what is older
-/// than what it has seen.
+/// That version of a resource's state.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn rollback(conn: &mut PgConnection, id: ResourceId, version: i64, actor: &str) -> Result<Rollback> {
-    let old = sqlx::query!(
-        "SELECT lineage, content, (SELECT max(serial) FROM state_version WHERE resource_id = $1) AS \"newest!\"
-         FROM state_version WHERE resource_id = $1 AND version = $2",
+pub async fn earlier(executor: impl PgExecutor<'_>, id: ResourceId, version: i64) -> Result<Option<Earlier>> {
+    Ok(sqlx::query_as!(
+        Earlier,
+        r#"SELECT lineage, content, (SELECT max(serial) FROM state_version WHERE resource_id = $1) AS "newest_serial!"
+           FROM state_version WHERE resource_id = $1 AND version = $2"#,
         id.0,
         version
     )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(old) = old else { return Ok(Rollback::NoVersion) };
-    let serial = old.newest + 1;
-    let content = match serde_json::from_slice::<Value>(&old.content) {
+    .fetch_optional(executor)
+    .await?)
+}
+
+/// A state's file with another count: the tool would refuse one that is older than what it has seen.
+#[must_use]
+pub fn with_serial(content: Vec<u8>, serial: i64) -> Vec<u8> {
+    match serde_json::from_slice::<Value>(&content) {
         Ok(Value::Object(mut fields)) if fields.contains_key("serial") => {
             fields.insert("serial".into(), serial.into());
-            serde_json::to_vec_pretty(&fields).unwrap_or(old.content)
+            serde_json::to_vec_pretty(&fields).unwrap_or(content)
         }
-        _ => old.content,
-    };
-    let new = NewState { content: &content, serial, lineage: &old.lineage, lock_id: None, written_by: actor };
-    Ok(match state::write(conn, id, &new).await? {
-        Change::Done => Rollback::Done,
-        refused @ (Change::Held(_) | Change::Unknown) => Rollback::Refused(refused),
-    })
+        _ => content,
+    }
 }

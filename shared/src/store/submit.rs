@@ -13,8 +13,17 @@ use sqlx::PgConnection;
 
 pub use diff::{Alteration, Diff, Present, Removal, Standing, diff};
 
-use super::{Result, application, notify, resource, run};
-use crate::domain::ids::{ApplicationId, ResourceId};
+use super::{Result, application, notify, quota, resource, run};
+use crate::{
+    domain::{
+        ids::{ApplicationId, ResourceId},
+        quota::Exceeded,
+    },
+    formats::problem::Problem,
+};
+
+/// The team of an application that names none.
+pub(super) const DEFAULT_TEAM: &str = "default";
 
 /// A validated submission.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +64,8 @@ pub struct Workload {
     pub name: String,
     /// What is asked for.
     pub wanted: Wanted,
+    /// Files without which they cannot run, each told at its place: their content did not come along.
+    pub missing: Vec<Problem>,
 }
 
 /// What came beside a spec to choose workflows by.
@@ -134,6 +145,13 @@ pub enum Refusal {
         /// Names of the resources.
         resources: Vec<String>,
     },
+    /// The team would use more than it may.
+    Quota {
+        /// The team.
+        team: String,
+        /// What it would go beyond.
+        exceeded: Vec<Exceeded>,
+    },
 }
 
 /// Accepts a submission: the application, its new generation, its resources as they should be, their dependencies, events,
@@ -168,6 +186,9 @@ pub async fn submit(conn: &mut PgConnection, submission: &Submission) -> Result<
         Ok(diff) => diff,
         Err(refusal) => return Ok(Submitted::Refused(refusal)),
     };
+    if let Some(refusal) = beyond_quota(conn, submission, existing.as_ref(), &diff, false).await? {
+        return Ok(Submitted::Refused(refusal));
+    }
     let (id, generation, created) = write::application(conn, submission, existing.as_ref()).await?;
     write::resources(conn, submission, id, generation, &standing, &diff).await?;
     let gone: BTreeSet<ResourceId> = diff.remove.iter().map(|removal| removal.id).collect();
@@ -194,6 +215,35 @@ pub async fn preview(
     {
         return Ok(Err(Refusal::OtherTeam(found.team.clone())));
     }
-    let standing = standing::lock(conn, existing.as_ref(), submission).await?;
-    Ok(diff(submission, &standing).map(|diff| (standing, diff)))
+    let mut standing = standing::lock(conn, existing.as_ref(), submission).await?;
+    standing::forget_who_never_began(conn, &mut standing).await?;
+    let diff = match diff(submission, &standing) {
+        Ok(diff) => diff,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(match beyond_quota(conn, submission, existing.as_ref(), &diff, true).await? {
+        Some(refusal) => Err(refusal),
+        None => Ok((standing, diff)),
+    })
+}
+
+/// Whether what is new would take the team beyond its quotas. What takes the place of one of its own type is not new: it is
+/// made when that one is gone.
+async fn beyond_quota(
+    conn: &mut PgConnection,
+    submission: &Submission,
+    existing: Option<&standing::Existing>,
+    diff: &Diff,
+    only_asked: bool,
+) -> Result<Option<Refusal>> {
+    let team = existing.map_or_else(|| submission.team.as_deref().unwrap_or(DEFAULT_TEAM), |found| found.team.as_str());
+    let kinds = diff.create.iter().filter_map(|name| Some((name, submission.resources.get(name)?.kind.as_str())));
+    let mut new: BTreeMap<&str, i64> = BTreeMap::new();
+    for (name, kind) in kinds {
+        if !diff.remove.iter().any(|it| it.name == *name && it.kind == kind) {
+            *new.entry(kind).or_default() += 1;
+        }
+    }
+    let exceeded = quota::exceeded(conn, team, &new, only_asked).await?;
+    Ok((!exceeded.is_empty()).then(|| Refusal::Quota { team: team.to_owned(), exceeded }))
 }

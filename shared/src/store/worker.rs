@@ -1,12 +1,15 @@
 //! Workers: who serves which queues, with how many slots, and who is still there.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgExecutor;
 
 use super::Result;
-use crate::domain::{ids::WorkerId, states::states};
+use crate::domain::{
+    ids::WorkerId,
+    states::{Applied, states},
+};
 
 states! {
     /// What a worker is doing.
@@ -17,6 +20,18 @@ states! {
         Draining = "draining",
         /// Ended, or not heard of for too long.
         Stopped = "stopped",
+    }
+}
+
+states! {
+    /// What people want of a worker.
+    WorkerAsked {
+        /// To take runs.
+        Serve = "serve",
+        /// To take no new runs until it is told to.
+        Cordon = "cordon",
+        /// To take no new runs, finish what it has or give it back, and end.
+        Drain = "drain",
     }
 }
 
@@ -33,6 +48,8 @@ pub struct NewWorker {
     pub version: String,
     /// Queues it serves.
     pub queues: Vec<String>,
+    /// Told with it, for people and programs.
+    pub labels: BTreeMap<String, String>,
     /// Runs it drives at once.
     pub slots: i32,
     /// What isolation its engine gives.
@@ -47,8 +64,8 @@ pub async fn register(executor: impl PgExecutor<'_>, worker: &NewWorker) -> Resu
     sqlx::query!(
         "WITH named AS (INSERT INTO queue (name) SELECT DISTINCT * FROM UNNEST($5::text[]) ON CONFLICT DO NOTHING),
               woken AS (SELECT pg_notify('slipway', ''))
-         INSERT INTO worker (id, name, host, version, queues, slots, posture)
-         SELECT $1, $2, $3, $4, $5, $6, $7 FROM woken
+         INSERT INTO worker (id, name, host, version, queues, slots, posture, labels)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM woken
          ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), state = 'active', stopped_at = NULL, posture = excluded.posture",
         worker.id.0,
         worker.name,
@@ -57,21 +74,51 @@ pub async fn register(executor: impl PgExecutor<'_>, worker: &NewWorker) -> Resu
         &worker.queues,
         worker.slots,
         worker.posture,
+        json!(worker.labels),
     )
     .execute(executor)
     .await?;
     Ok(())
 }
 
-/// Says that the worker is there. False when it counts as gone: it must register again.
+/// Says that the worker is there, and learns what people want of it. None when it counts as gone: it must register again.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn heartbeat(executor: impl PgExecutor<'_>, id: WorkerId) -> Result<bool> {
-    let row = sqlx::query!("UPDATE worker SET heartbeat_at = now() WHERE id = $1 AND state <> 'stopped'", id.0)
-        .execute(executor)
-        .await?;
-    Ok(row.rows_affected() == 1)
+pub async fn heartbeat(executor: impl PgExecutor<'_>, id: WorkerId) -> Result<Option<WorkerAsked>> {
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE worker SET heartbeat_at = now() WHERE id = $1 AND state <> 'stopped' RETURNING asked AS "asked: WorkerAsked""#,
+        id.0
+    )
+    .fetch_optional(executor)
+    .await?)
+}
+
+/// Asks something of a worker. Promotion counts on it no more from the commit on, or again; the worker itself hears of it by its
+/// next heartbeat. Stale: it has stopped, or ends already. None: there is no such worker.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn ask(
+    executor: impl PgExecutor<'_>,
+    id: WorkerId,
+    asked: WorkerAsked,
+    by: &str,
+    why: &str,
+) -> Result<Option<Applied>> {
+    let row = sqlx::query!(
+        r#"WITH told AS (
+               UPDATE worker SET asked = $2, asked_by = $3, asked_why = $4, asked_at = now()
+               WHERE id = $1 AND (state = 'active' OR state = 'draining' AND $2 = 'drain') RETURNING id)
+           SELECT EXISTS (SELECT FROM told) AS "told!" FROM worker WHERE id = $1"#,
+        id.0,
+        asked.as_str(),
+        by,
+        why,
+    )
+    .fetch_optional(executor)
+    .await?;
+    Ok(row.map(|row| Applied::from_row(row.told.then_some(()))))
 }
 
 /// Says that the worker takes no new runs, or has ended.

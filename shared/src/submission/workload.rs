@@ -5,18 +5,18 @@ use std::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
-use super::{labels, names_metadata};
+use super::{labels, names_metadata, secrets};
 use crate::{
     domain::{resource, run::Operation},
     formats::{
         canonical,
         placeholder::{self, Reference},
-        problem::pointer,
-        registry::{self, PINS_ANNOTATION, PlanError, ProviderRecord, Registry, parse_pins},
-        score::Score,
+        problem::{Problem, pointer, short},
+        registry::{self, PlanError, Registry},
+        score::{FileSource, Score},
     },
     store::{
-        Connection, Result, application, provider,
+        Connection, Result, application,
         submit::{Submission, Wanted, Workload},
     },
 };
@@ -27,7 +27,7 @@ pub const TYPE: &str = "workload";
 const OTHER_NAME: &str = "workload-containers";
 
 /// What the containers ask for; none where there are none, or where the Score file takes both names.
-pub(super) fn of_score(score: &Score) -> Option<Workload> {
+pub(super) fn of_score(score: &Score, sources: &[FileSource]) -> Option<Workload> {
     let name = [TYPE, OTHER_NAME].into_iter().find(|name| !score.resources.contains_key(*name))?;
     if score.containers.is_empty() {
         return None;
@@ -43,7 +43,16 @@ pub(super) fn of_score(score: &Score) -> Option<Workload> {
         depends_on: score.resources.keys().cloned().collect(),
         ..Wanted::default()
     };
-    Some(Workload { name: name.to_owned(), wanted })
+    let missing = sources.iter().map(|file| file.problem(not_sent(&file.source))).collect();
+    Some(Workload { name: name.to_owned(), wanted, missing })
+}
+
+fn not_sent(source: &str) -> String {
+    format!(
+        "the content of '{}' did not come along: `slipway deploy` sends what is beside the Score file; otherwise write it \
+         here as 'content', or in base64 as 'binaryContent'",
+        short(source)
+    )
 }
 
 /// What the provider is given. Dollar signs of what Score does not expand are doubled, so that filling all placeholders
@@ -94,43 +103,51 @@ fn names_resource(text: &str) -> bool {
     let found = Cell::new(false);
     // What is not well-formed was refused before.
     let _ = placeholder::resolve(&Value::String(text.to_owned()), &|reference| {
-        found.set(found.get() | matches!(reference, Reference::Resource { .. }));
+        found.set(found.get() | matches!(reference, Reference::Resource { .. } | Reference::Secret(_)));
         Some(Value::Null)
     });
     found.get()
 }
 
 /// Adds the containers to what a submission asks for, when a provider of this instance can run them, or ran them before.
-/// Otherwise gives a note, for people, that says why they are only recorded. To be called in the transaction that submits.
+/// Otherwise gives a note, for people, that says why they are only recorded; or the files that are missing to run them, or
+/// the secrets that nobody has stored. To be called in the transaction that submits, with the providers that are loaded.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn include(conn: &mut Connection, submission: &mut Submission) -> Result<Option<String>> {
-    let Some(Workload { name, wanted }) = submission.workload.clone() else { return Ok(None) };
+pub async fn include(
+    conn: &mut Connection,
+    registry: &Registry,
+    submission: &mut Submission,
+) -> Result<std::result::Result<Option<String>, Vec<Problem>>> {
+    let unknown = secrets::missing(&mut *conn, submission).await?;
+    if !unknown.is_empty() {
+        return Ok(Err(unknown));
+    }
+    let Some(Workload { name, wanted, missing }) = submission.workload.clone() else { return Ok(Ok(None)) };
     // What runs is not to be removed because its provider cannot be used for a while.
-    if !application::asks_for(&mut *conn, &submission.name, &wanted.identity).await? {
-        let rows = provider::claiming(conn, TYPE).await?;
-        let records = rows.into_iter().filter_map(|manifest| serde_json::from_value(manifest).ok()).collect();
-        if let Err(why) = servable(records, &submission.spec, &wanted) {
-            return Ok(Some(format!("containers are recorded and not run: {why}")));
-        }
+    if !application::asks_for(&mut *conn, &submission.name, &wanted.identity).await?
+        && let Err(why) = servable(registry, &submission.spec, &wanted)
+    {
+        return Ok(Ok(Some(format!("containers are recorded and not run: {why}"))));
+    }
+    if !missing.is_empty() {
+        return Ok(Err(missing));
     }
     // With its containers it is something else than without them, even where the file is the same.
     submission.digest = canonical::digest(&json!({ "spec": hex::encode(submission.digest), "run": true }));
     submission.resources.insert(name, wanted);
-    Ok(None)
+    Ok(Ok(None))
 }
 
 /// Whether one of these providers can make the containers run; else why not.
-fn servable(records: Vec<ProviderRecord>, spec: &Value, wanted: &Wanted) -> std::result::Result<(), String> {
-    let registry = Registry::from_records(records);
-    let pins = spec.pointer("/metadata/annotations").and_then(|all| all.get(PINS_ANNOTATION)).and_then(Value::as_str);
+fn servable(registry: &Registry, spec: &Value, wanted: &Wanted) -> std::result::Result<(), String> {
     let asked = registry::Wanted {
         resource_type: TYPE,
         operation: Operation::Create,
         tags: &wanted.tags,
         workflow: wanted.workflow.as_deref(),
-        pins: &pins.and_then(|text| parse_pins(text).ok()).unwrap_or_default(),
+        pins: &registry::pins_in(&spec["metadata"]),
         made_by: None,
     };
     match registry.plan_for(&asked) {
@@ -171,12 +188,14 @@ resources:
 "#;
 
     fn workload(text: &str) -> Workload {
-        of_score(&score::parse(text, Mode::Strict).unwrap().score).unwrap()
+        let parsed = score::parse(text, Mode::Strict).unwrap();
+        of_score(&parsed.score, &parsed.sources).unwrap()
     }
 
     #[test]
     fn only_what_score_expands_is_expanded() {
-        let Workload { name, wanted } = workload(SPEC);
+        let Workload { name, wanted, missing } = workload(SPEC);
+        assert!(missing.is_empty());
         assert_eq!((name.as_str(), wanted.identity.as_str()), ("workload", "workload.default#shop.workload"));
         assert_eq!(wanted.depends_on.iter().map(String::as_str).collect::<Vec<_>>(), ["db", "disk"]);
         assert!(wanted.names_metadata);
@@ -187,6 +206,7 @@ resources:
                 (_, Some(key)) => Some(json!(format!("<{key}>"))),
                 _ => None,
             },
+            Reference::Secret(_) => None,
         })
         .unwrap();
         let main = &filled["containers"]["main"];
@@ -203,6 +223,26 @@ resources:
     }
 
     #[test]
+    fn a_file_whose_content_is_elsewhere_is_told_with_its_place_and_what_to_do() {
+        let text = SPEC.replace("/etc/b: { content: \"${HOME}\", noExpand: true }", "/etc/b: { source: b.conf }");
+        let missing = workload(&text).missing;
+        let [problem] = missing.as_slice() else { panic!("{missing:?}") };
+        assert_eq!((problem.line, problem.path.as_str()), (Some(11), "/containers/main/files/~1etc~1b/source"));
+        assert!(problem.message.contains("'b.conf'") && problem.message.contains("`slipway deploy`"), "{problem}");
+    }
+
+    #[test]
+    fn what_names_a_secret_is_kept_apart_like_what_names_a_resource() {
+        let wanted = workload(&SPEC.replace("PLAIN: \"a\"", "PLAIN: \"a\", KEY: \"k=${secrets.KEY}\"")).wanted;
+        let apart: Vec<&str> =
+            wanted.params["from_resources"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(
+            apart.contains(&"/containers/main/variables/KEY") && !apart.contains(&"/containers/main/variables/PLAIN")
+        );
+        assert_eq!(wanted.params["containers"]["main"]["variables"]["KEY"], "k=${secrets.KEY}");
+    }
+
+    #[test]
     fn a_resource_of_that_name_keeps_it() {
         assert_eq!(
             workload(&SPEC.replace("  disk:", "  workload: { type: box }\n  disk:")).name,
@@ -212,7 +252,7 @@ resources:
 
     #[test]
     fn without_a_provider_it_is_said_that_nothing_runs() {
-        let why = servable(Vec::new(), &json!({}), &Wanted::default()).unwrap_err();
+        let why = servable(&Registry::from_records(Vec::new()), &json!({}), &Wanted::default()).unwrap_err();
         assert_eq!(why, "no provider serves the type 'workload'");
     }
 }

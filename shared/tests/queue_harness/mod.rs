@@ -46,7 +46,11 @@ impl Server {
     }
 
     pub(crate) fn config(&self) -> config::Redis {
-        config::Redis { url: format!("redis://127.0.0.1:{}/0", self.port), prefix: "test".into() }
+        config::Redis {
+            url: format!("redis://127.0.0.1:{}/0", self.port),
+            prefix: "test".into(),
+            ..config::Redis::default()
+        }
     }
 
     pub(crate) fn tickets(&self) -> Tickets {

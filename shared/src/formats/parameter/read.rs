@@ -8,7 +8,7 @@ use super::{
         duration,
         problem::{code, short},
     },
-    MAX_PATTERN, Parameter, ParameterType, compile, is_template,
+    MAX_PATTERN, Parameter, ParameterType, compile, is_template, weight,
 };
 
 const KNOWN: [&str; 12] = [
@@ -43,8 +43,9 @@ pub(crate) fn read_all(at: &Cursor<'_>, style: Style) -> Vec<Parameter> {
         _ => at.items().into_iter().map(|at| (None, at)).collect(),
     };
     let mut parameters: Vec<Parameter> = Vec::new();
+    let mut weight_left = weight::MOST;
     for (name, item) in items {
-        let Some(parameter) = read(&item, name, style) else { continue };
+        let Some(parameter) = read(&item, name, style, &mut weight_left) else { continue };
         if parameters.iter().any(|other| other.name == parameter.name) {
             item.report(code::CONFLICT, format!("the parameter '{}' is declared twice", short(&parameter.name)));
         }
@@ -53,7 +54,7 @@ pub(crate) fn read_all(at: &Cursor<'_>, style: Style) -> Vec<Parameter> {
     parameters
 }
 
-fn read(at: &Cursor<'_>, name: Option<&str>, style: Style) -> Option<Parameter> {
+fn read(at: &Cursor<'_>, name: Option<&str>, style: Style, weight_left: &mut usize) -> Option<Parameter> {
     let fields = match style {
         Style::Strict => at.fields(&KNOWN)?,
         Style::Older => at.tolerant_fields(&KNOWN)?,
@@ -92,7 +93,7 @@ fn read(at: &Cursor<'_>, name: Option<&str>, style: Style) -> Option<Parameter> 
         default: fields.get("default").map(|at| at.value.clone()),
         description: fields.get("description").and_then(|at| at.string()).map(str::to_owned),
         allowed,
-        pattern: fields.get("pattern").and_then(|at| pattern(&at)),
+        pattern: fields.get("pattern").and_then(|at| pattern(&at, weight_left)),
         min: bound("min"),
         max: bound("max"),
         sensitive: fields.get("sensitive").and_then(|at| at.boolean()).unwrap_or(false),
@@ -114,11 +115,21 @@ fn read(at: &Cursor<'_>, name: Option<&str>, style: Style) -> Option<Parameter> 
     Some(parameter)
 }
 
-fn pattern(at: &Cursor<'_>) -> Option<String> {
+fn pattern(at: &Cursor<'_>, weight_left: &mut usize) -> Option<String> {
     let text = at.text()?;
     if text.len() > MAX_PATTERN {
         at.report(code::LIMIT, format!("a pattern has at most {MAX_PATTERN} characters"));
-    } else if let Err(error) = compile(text) {
+        return None;
+    }
+    let Some(left) = weight_left.checked_sub(weight::weight(text)) else {
+        at.report(
+            code::LIMIT,
+            "this pattern, or all of the file together, take too long to look at: repeat fewer things fewer times",
+        );
+        return None;
+    };
+    *weight_left = left;
+    if let Err(error) = compile(text) {
         let reason = error.to_string();
         let reason = reason.lines().last().unwrap_or_default().to_owned();
         at.report(code::INVALID_VALUE, format!("no regular expression: {reason}"));

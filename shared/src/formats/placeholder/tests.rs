@@ -9,7 +9,7 @@ fn fill(reference: &Reference) -> Option<Value> {
     match reference {
         Reference::Resource { name, path } if name == "db" => lookup(&outputs, path).cloned(),
         Reference::Metadata(keys) => lookup(&json!({"name": "shop"}), keys).cloned(),
-        Reference::Resource { .. } => None,
+        Reference::Resource { .. } | Reference::Secret(_) => None,
     }
 }
 
@@ -52,6 +52,24 @@ fn malformed_placeholders_are_refused_with_their_path() {
             .map(|text| references(&json!({"params": {"x": text}})).unwrap_err().to_string())
             .collect();
     insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_secret_is_named_by_one_plain_name_and_nothing_in_it() {
+    let value =
+        json!({"url": "db://u:${secrets.DB_PASSWORD}@h", "same": ["${secrets.DB_PASSWORD}"], "not": "$${secrets.X}"});
+    assert_eq!(secrets(&value), BTreeMap::from([("DB_PASSWORD".to_owned(), "/url".to_owned())]));
+    let filled = resolve(&value, &|reference| match reference {
+        Reference::Secret(name) => Some(json!(format!("<{name}>"))),
+        _ => None,
+    });
+    let expected = json!({"url": "db://u:<DB_PASSWORD>@h", "same": ["<DB_PASSWORD>"], "not": "${secrets.X}"});
+    assert_eq!(filled.unwrap(), expected);
+    for wrong in ["${secrets}", "${secrets.}", "${secrets.a.b}", "${secrets.1x}", "${secrets.a b}", "${secrets.../x}"] {
+        assert!(references(&json!(wrong)).is_err(), "{wrong}");
+    }
+    let missing = resolve(&json!(["${secrets.X}"]), &|_| None).unwrap_err();
+    assert_eq!(missing.to_string(), "there is no secret 'X' (needed at /0): `slipway secret set X` stores one");
 }
 
 #[test]

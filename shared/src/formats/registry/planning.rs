@@ -15,8 +15,9 @@ use super::{
     Moved, ProviderRecord, Registry, Settings, WorkflowRecord,
 };
 use crate::domain::{
-    plan::{Bundle, NetworkMode, Plan, PlannedStep, StepType},
+    plan::{Bundle, NetworkMode, Plan, PlannedStep, Runs, StepType},
     run::Operation,
+    service::Service,
 };
 
 /// A workflow chosen for an operation, ready to become a run.
@@ -250,12 +251,16 @@ pub(super) fn plan(workflow: &Workflow, around: &Around<'_>) -> (Plan, Option<St
         max_parallel: workflow.max_parallel.unwrap_or(8),
         timeout_s: workflow.timeout_s.unwrap_or(4 * 3600),
         concurrency_group: workflow.concurrency_group.clone(),
+        services: workflow.services.clone(),
     };
     for step in &workflow.steps {
         match around.step_types.get(&step.kind) {
             Some(step_type) => {
                 missing(step, step_type, around, &mut reasons);
-                plan.steps.push(planned_step(step, step_type, around));
+                plan.steps.push(PlannedStep {
+                    services: services_of(step, step_type, &workflow.services),
+                    ..planned_step(step, step_type, around)
+                });
             }
             None => {
                 let hint = did_you_mean(&nearest(&step.kind, around.step_types.keys().map(String::as_str)));
@@ -265,6 +270,15 @@ pub(super) fn plan(workflow: &Workflow, around: &Around<'_>) -> (Plan, Option<St
     }
     if plan.steps.len() < workflow.steps.len() {
         plan.steps.clear();
+    }
+    plan.services.retain(|service| plan.steps.iter().any(|step| step.services.contains(&service.name)));
+    for service in &plan.services {
+        for name in service.secrets.iter().filter(|name| !around.settings.secrets.contains(*name)) {
+            reasons.push(format!(
+                "service '{}' needs the secret '{name}', which providers.{}.secrets does not have",
+                service.name, around.provider
+            ));
+        }
     }
     (plan, (!reasons.is_empty()).then(|| reasons.join("; ")))
 }
@@ -291,6 +305,17 @@ fn planned_step(step: &Step, step_type: &StepType, around: &Around<'_>) -> Plann
         output_file: step.output_file.clone(),
         outputs: step.outputs.clone(),
         set_variables: step.set_variables.clone(),
+        services: Vec::new(),
+    }
+}
+
+/// The services a step uses: those it names, else all of its workflow. One that reaches out is in another network.
+fn services_of(step: &Step, step_type: &StepType, all: &[Service]) -> Vec<String> {
+    match &step.services {
+        _ if step_type.runs != Runs::Container => Vec::new(),
+        Some(named) => named.clone(),
+        None if step.egress.is_empty() => all.iter().map(|service| service.name.clone()).collect(),
+        None => Vec::new(),
     }
 }
 
@@ -346,6 +371,9 @@ fn missing(step: &Step, step_type: &StepType, around: &Around<'_>, reasons: &mut
     }
     if !step.egress.is_empty() && step_type.privileges.network != NetworkMode::Egress {
         lacks(format!("lists addresses, but its step type '{}' has no network mode 'egress'", step.kind));
+    }
+    if step_type.runs != Runs::Container && step.services.as_ref().is_some_and(|named| !named.is_empty()) {
+        lacks(format!("uses services, but its step type '{}' runs in no container", step.kind));
     }
     config_problems(&step.config, &step_type.config_schema, &mut lacks);
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use semver::{Version, VersionReq};
+use serde_json::Value;
 
 use super::{PlanError, Planned, ProviderRecord, Registry, WorkflowRecord, load};
 use crate::{domain::run::Operation, formats::problem::short};
@@ -63,6 +64,14 @@ pub fn parse_pins(text: &str) -> Result<BTreeMap<String, String>, String> {
         }
     }
     Ok(pins)
+}
+
+/// What the metadata of an application's spec pins. What cannot be read is refused when it is submitted; from before that,
+/// it pins nothing.
+#[must_use]
+pub fn pins_in(metadata: &Value) -> BTreeMap<String, String> {
+    let text = metadata.pointer("/annotations").and_then(|all| all.get(PINS_ANNOTATION)).and_then(Value::as_str);
+    text.and_then(|text| parse_pins(text).ok()).unwrap_or_default()
 }
 
 /// Where versions come in the order of preference: releases before what precedes a release, then the higher.
@@ -127,11 +136,21 @@ impl Registry {
 
     /// The workflow for an operation on a resource. A pin decides about its provider's version; else the version that made
     /// the resource is kept while it is loaded; else its newest compatible version takes its place, and the answer
-    /// says so; what was never made gets the highest version.
+    /// says so; what was never made gets the highest version. A delete by a workflow that the provider does not have is one
+    /// by its tags: a slip of the pen in the spec is no reason to keep what should be gone.
     ///
     /// # Errors
     /// See [`PlanError`]; also when no version of the provider that made the resource may look after it.
     pub fn plan_for(&self, wanted: &Wanted<'_>) -> Result<Planned, PlanError> {
+        match self.plan_as_written(wanted) {
+            Err(PlanError::UnknownWorkflow { .. }) if wanted.operation == Operation::Delete => {
+                self.plan_as_written(&Wanted { workflow: None, ..*wanted })
+            }
+            planned => planned,
+        }
+    }
+
+    fn plan_as_written(&self, wanted: &Wanted<'_>) -> Result<Planned, PlanError> {
         let &Wanted { resource_type, operation, tags, workflow, pins, made_by } = wanted;
         let mut chosen: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, wanted) in pins {

@@ -27,14 +27,22 @@ struct Known<'a> {
     variables: BTreeSet<&'a str>,
 }
 
-/// Checks a whole workflow; `outputs` and `variables` are where the file has them.
+/// What is filled in before any step has run, where the file has it.
+#[derive(Clone, Copy)]
+pub(super) struct Early<'a, 'b> {
+    pub(super) variables: &'b [Cursor<'a>],
+    pub(super) services: Option<&'b Cursor<'a>>,
+}
+
+/// Checks a whole workflow; `outputs` is where the file has them.
 pub(super) fn check(
     read: &[(Cursor<'_>, Read)],
     workflow: &Workflow,
     outputs: Option<&Cursor<'_>>,
-    variables: &[Cursor<'_>],
+    early: Early<'_, '_>,
 ) {
-    let roots = read.iter().map(|(at, _)| at).chain(outputs).chain(variables);
+    let before_steps = || early.variables.iter().chain(early.services);
+    let roots = read.iter().map(|(at, _)| at).chain(outputs).chain(before_steps());
     if let Some(at) = roots.clone().next()
         && roots.map(|at| templates(at.value)).sum::<usize>() > MAX_TEMPLATES
     {
@@ -75,12 +83,14 @@ pub(super) fn check(
     if let Some(at) = outputs {
         strings(at, &mut |at, name| known.used(at, name, None));
     }
-    for at in variables {
+    for at in before_steps() {
+        let what = if at.path.ends_with("services") { "services" } else { "variables" };
         strings(at, &mut |at, name| match name {
             TemplateName::Parameter(_) | TemplateName::Setting(_) => known.used(at, name, None),
             TemplateName::Step(_) | TemplateName::Variable(_) => {
-                let message =
-                    "a workflow's variables are made before its steps run: only parameters and settings are known";
+                let message = format!(
+                    "a workflow's {what} are made before its steps run: only parameters and settings are known"
+                );
                 at.report(code::INVALID_VALUE, message);
             }
         });

@@ -390,4 +390,27 @@ proptest! {
         prop_assert_eq!(&again.0, &workflow, "{}", written);
         prop_assert_eq!(to_yaml(&again.0).unwrap(), written);
     }
+
+    /// What a `goldenpaths.yaml` asks for beside the file is converted with it.
+    #[test]
+    fn what_a_list_of_golden_paths_asks_for_is_written_and_read_again(
+        document in file(Dialect::Plain),
+        description in "[ -~]{0,20}",
+        required in prop::collection::btree_set("[a-z]{1,6}_r", 0..3),
+        optional in prop::collection::btree_map("[a-z]{1,6}_o", "[ -~]{0,12}", 0..3),
+    ) {
+        let list = json!({ "goldenpaths": { "open": {
+            "workflow": "./open.yaml", "description": description, "tags": ["a"], "estimated_duration": "2 minutes",
+            "required_params": required, "optional_params": optional,
+        } } });
+        let (paths, _) = super::super::golden_path::parse(&list.to_string(), None)
+            .map_err(|problems| TestCaseError::fail(format!("{list}\n{problems:#?}")))?;
+        let options = Options { name: Some("open"), parameters: &paths[0].parameters, ..Options::default() };
+        let (workflow, _) = parse_one(&document.to_string(), &options)
+            .map_err(|problems| TestCaseError::fail(format!("{list}\n{document}\n{problems:#?}")))?;
+        prop_assert_eq!(workflow.parameters.len(), 3 + required.len() + optional.len());
+        let written = to_yaml(&workflow).unwrap();
+        let again = parse(&written, None).map_err(|problems| TestCaseError::fail(format!("{written}\n{problems:#?}")))?;
+        prop_assert_eq!(&again.0, &workflow, "{}", written);
+    }
 }

@@ -22,6 +22,9 @@ pub struct Outline {
     pub parameters: Vec<ParameterOutline>,
     /// In an order in which they can run.
     pub steps: Vec<StepOutline>,
+    /// What runs beside its steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
     /// What its runs give back.
     pub outputs: Vec<String>,
     /// Step types that it uses.
@@ -75,7 +78,6 @@ impl Outline {
     /// The outline of a workflow that was written in `dialect`.
     #[must_use]
     pub fn of(dialect: Dialect, workflow: &Workflow) -> Self {
-        let set = |of: fn(&Step) -> &[String]| workflow.steps.iter().flat_map(of).cloned().collect();
         Self {
             name: workflow.name.clone(),
             dialect,
@@ -90,10 +92,14 @@ impl Outline {
                 })
                 .collect(),
             steps: runnable(&workflow.steps).into_iter().map(StepOutline::of).collect(),
+            services: workflow.services.iter().map(|service| service.name.clone()).collect(),
             outputs: workflow.outputs.keys().cloned().collect(),
             step_types: workflow.steps.iter().map(|step| step.kind.clone()).collect(),
-            secrets: set(|step| &step.secrets),
-            egress: set(|step| &step.egress),
+            secrets: {
+                let of_services = workflow.services.iter().flat_map(|service| service.secrets.iter().cloned());
+                of_services.chain(workflow.steps.iter().flat_map(|step| step.secrets.iter().cloned())).collect()
+            },
+            egress: workflow.steps.iter().flat_map(|step| step.egress.iter().cloned()).collect(),
         }
     }
 }
@@ -162,6 +168,9 @@ impl fmt::Display for Outline {
             let said = if said.is_empty() { String::new() } else { format!("  {}", said.join(", ")) };
             writeln!(f, "{label}{} ({}){said}", step.name, step.kind)?;
             before = Some(&step.name);
+        }
+        if !self.services.is_empty() {
+            writeln!(f, "  services:   {}", self.services.join(", "))?;
         }
         if !self.outputs.is_empty() {
             writeln!(f, "  outputs:    {}", self.outputs.join(", "))?;

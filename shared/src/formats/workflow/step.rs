@@ -61,6 +61,9 @@ pub struct Step {
     pub outputs: BTreeMap<String, Value>,
     /// Values for the steps after it.
     pub set_variables: BTreeMap<String, Value>,
+    /// Services that it uses; none: all of the workflow, unless it lists addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<String>>,
 }
 
 /// A step, and what it says about its place among the others.
@@ -107,6 +110,8 @@ pub(super) const KNOWN: [&str; 29] = [
     "inputs",
     "parameters",
 ];
+/// Those that the older dialects do not have: there they are the step type's.
+pub(super) const OWN: [&str; 1] = ["services"];
 /// The most elements that a loop's list may have.
 const MAX_ELEMENTS: usize = 500;
 
@@ -176,6 +181,7 @@ pub(super) fn read(at: &Cursor<'_>, around: &Around<'_>, finally: bool) -> Optio
         output_file: fields.get("outputFile").and_then(|at| output_file(&at, around)),
         outputs: if named_only { BTreeMap::new() } else { map(outputs) },
         set_variables: map(fields.get("setVariables")),
+        services: fields.get("services").filter(|_| !around.dialect.is_older()).map(|at| at.strings()),
         env,
         name: name?.to_owned(),
         kind: Some(kind).filter(|kind| !kind.is_empty())?.to_owned(),
@@ -286,7 +292,7 @@ fn output_file(at: &Cursor<'_>, around: &Around<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn environment(at: &Cursor<'_>) -> BTreeMap<String, String> {
+pub(super) fn environment(at: &Cursor<'_>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (name, at) in at.entries() {
         let text = match at.value {

@@ -20,6 +20,7 @@ pub fn to_value(workflow: &Workflow) -> Value {
     put(&mut file, "timeout", workflow.timeout_s.map(|seconds| json!(seconds)));
     put(&mut file, "maxParallel", workflow.max_parallel.map(|count| json!(count)));
     put(&mut file, "concurrency", workflow.concurrency_group.as_ref().map(|group| json!(group)));
+    put(&mut file, "services", list(workflow.services.iter().map(super::service::to_value).collect()));
     let (last, first): (Vec<&Step>, Vec<&Step>) = workflow.steps.iter().partition(|step| step.finally);
     file.insert("steps".to_owned(), first.into_iter().map(step).collect());
     put(&mut file, "finally", list(last.into_iter().map(step).collect()));
@@ -37,7 +38,7 @@ pub fn to_yaml(workflow: &Workflow) -> Result<String, serde_yaml::Error> {
     serde_yaml::to_string(&to_value(workflow))
 }
 
-fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+pub(super) fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         map.insert(key.to_owned(), value);
     }
@@ -51,7 +52,7 @@ fn map(entries: &std::collections::BTreeMap<String, Value>) -> Option<Value> {
     (!entries.is_empty()).then(|| json!(entries))
 }
 
-fn texts(items: &[String]) -> Option<Value> {
+pub(super) fn texts(items: &[String]) -> Option<Value> {
     (!items.is_empty()).then(|| json!(items))
 }
 
@@ -60,7 +61,7 @@ fn flag(value: bool) -> Option<Value> {
 }
 
 /// A number without a fraction is written without one.
-fn number(value: f64) -> Value {
+pub(super) fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
 }
 
@@ -93,6 +94,7 @@ fn step(step: &Step) -> Value {
     put(&mut map, "retry", retry(&step.retry));
     put(&mut map, "secrets", texts(&step.secrets));
     put(&mut map, "egress", texts(&step.egress));
+    put(&mut map, "services", step.services.as_ref().map(|names| json!(names)));
     put(&mut map, "env", (!step.env.is_empty()).then(|| json!(step.env)));
     put(&mut map, "config", (!step.config.is_empty()).then(|| Value::Object(step.config.clone())));
     put(&mut map, "outputFile", step.output_file.as_ref().map(|path| json!(path)));

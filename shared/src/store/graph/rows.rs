@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        access::Visible,
         ids::{ApplicationId, ResourceId, RunId, StepId},
         resource::ResourceState,
         run::{Operation, RunKind, RunStatus},
@@ -128,9 +129,10 @@ pub(super) async fn gather(
     mut resources: Vec<Resource>,
     runs: &[RunId],
     mut applications: Vec<ApplicationId>,
+    visible: &Visible,
 ) -> Result<Rows> {
     let mut truncated = cut(&mut resources, MAX_RESOURCES);
-    let mut runs = trees(&mut *conn, runs).await?;
+    let mut runs = trees(&mut *conn, runs, visible).await?;
     truncated |= cut(&mut runs, MAX_RUNS);
     let run_ids: Vec<Uuid> = runs.iter().map(|run| run.id.0).collect();
     let mut steps = steps(&mut *conn, &run_ids).await?;
@@ -144,10 +146,11 @@ pub(super) async fn gather(
     applications.extend(steps.iter().filter_map(|step| step.asked_id));
     let application_ids: BTreeSet<Uuid> = applications.into_iter().map(|id| id.0).collect();
     let application_ids: Vec<Uuid> = application_ids.into_iter().collect();
+    let applications = named(&mut *conn, &application_ids, visible).await?;
+    let application_ids: Vec<Uuid> = applications.iter().map(|application| application.id.0).collect();
     let resource_ids: Vec<Uuid> = resources.iter().map(|resource| resource.id.0).collect();
     let needs = needs(&mut *conn, &resource_ids).await?;
     let uses = uses(&mut *conn, &application_ids, &resource_ids).await?;
-    let applications = named(&mut *conn, &application_ids).await?;
     Ok(Rows { now: Utc::now(), applications, resources, uses, needs, runs, steps, orders, truncated })
 }
 
@@ -210,7 +213,11 @@ pub(super) async fn resources_of_tree(executor: impl PgExecutor<'_>, root: RunId
     .await?)
 }
 
-pub(super) async fn resource_and_neighbours(executor: impl PgExecutor<'_>, id: ResourceId) -> Result<Vec<Resource>> {
+pub(super) async fn resource_and_neighbours(
+    executor: impl PgExecutor<'_>,
+    id: ResourceId,
+    visible: &Visible,
+) -> Result<Vec<Resource>> {
     Ok(sqlx::query_as!(
         Resource,
         r#"SELECT r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", r.name, r.type AS kind, r.class,
@@ -220,10 +227,15 @@ pub(super) async fn resource_and_neighbours(executor: impl PgExecutor<'_>, id: R
            WHERE r.id IN (SELECT $1::uuid
                           UNION SELECT depends_on_id FROM resource_dependency WHERE resource_id = $1
                           UNION SELECT resource_id FROM resource_dependency WHERE depends_on_id = $1)
+             AND ($3::text[] IS NULL OR r.id = $1
+                  OR EXISTS (SELECT FROM application a WHERE a.id = r.application_id AND a.team = ANY ($3))
+                  OR EXISTS (SELECT FROM resource_user u JOIN application a ON a.id = u.application_id
+                             WHERE u.resource_id = r.id AND a.team = ANY ($3)))
            -- The resource itself is not what falls to the limit.
            ORDER BY (r.id <> $1), r.id LIMIT $2"#,
         id.0,
         MAX_RESOURCES + 1,
+        visible.teams(),
     )
     .fetch_all(executor)
     .await?)
@@ -280,19 +292,20 @@ async fn needs(executor: impl PgExecutor<'_>, resources: &[Uuid]) -> Result<Vec<
     Ok(rows.into_iter().map(|row| (row.first, row.then)).collect())
 }
 
-async fn named(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Application>> {
+async fn named(executor: impl PgExecutor<'_>, ids: &[Uuid], visible: &Visible) -> Result<Vec<Application>> {
     Ok(sqlx::query_as!(
         Application,
         r#"SELECT id AS "id: ApplicationId", name, generation, created_at, delete_requested_at, deleted_at
-           FROM application WHERE id = ANY ($1) ORDER BY id"#,
+           FROM application WHERE id = ANY ($1) AND ($2::text[] IS NULL OR team = ANY ($2)) ORDER BY id"#,
         ids,
+        visible.teams(),
     )
     .fetch_all(executor)
     .await?)
 }
 
 /// These runs, all below them, and those they go on from or that go on from them.
-async fn trees(executor: impl PgExecutor<'_>, roots: &[RunId]) -> Result<Vec<Run>> {
+async fn trees(executor: impl PgExecutor<'_>, roots: &[RunId], visible: &Visible) -> Result<Vec<Run>> {
     let roots: Vec<Uuid> = roots.iter().map(|id| id.0).collect();
     Ok(sqlx::query_as!(
         Run,
@@ -306,9 +319,11 @@ async fn trees(executor: impl PgExecutor<'_>, roots: &[RunId]) -> Result<Vec<Run
                         UNION SELECT id FROM run WHERE root_run_id = ANY ($1) AND root_run_id <> id
                         UNION SELECT retry_of FROM run WHERE id = ANY ($1)
                         UNION SELECT id FROM run WHERE retry_of = ANY ($1))
+             AND ($3::text[] IS NULL OR team = ANY ($3))
            ORDER BY depth, id LIMIT $2"#,
         &roots,
         MAX_RUNS + 1,
+        visible.teams(),
     )
     .fetch_all(executor)
     .await?)

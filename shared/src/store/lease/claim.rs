@@ -5,10 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::PgExecutor;
 
-use super::Lease;
+use super::{Lease, LeaseToken};
 use crate::{
     domain::{
-        event as events,
         ids::{ApplicationId, Fence, ResourceId, RunId, WorkerId},
         run::{Operation, RunKind},
         states::Applied,
@@ -37,6 +36,8 @@ pub struct Claimed {
     pub application: Option<String>,
     /// Whose run it is.
     pub team: String,
+    /// The workflow.
+    pub workflow: String,
     /// The provider whose settings it is given.
     pub provider: String,
     /// Names the plan to load.
@@ -47,6 +48,12 @@ pub struct Claimed {
     pub checkpoint: Option<Value>,
     /// Seconds left until its deadline, by the database's clock; negative when that is past.
     pub remaining_s: f64,
+    /// Seconds since it could have been taken.
+    pub waited_s: f64,
+    /// Seconds since it was taken for the first time; 0 when that is now.
+    pub begun_s: f64,
+    /// The trace that it belongs to, as `traceparent` has it.
+    pub trace_parent: Option<String>,
     /// How many workers it was lost with.
     pub losses: i16,
     /// The next number in its log.
@@ -67,50 +74,42 @@ pub async fn claim(
     ttl: Duration,
 ) -> Result<Applied<Claimed>> {
     let row = sqlx::query!(
-        r#"WITH claimed AS (
-               UPDATE run SET status = 'running', fence = fence + 1, lease_worker_id = $3,
-                      lease_until = now() + make_interval(secs => $4), started_at = coalesce(started_at, now()),
-                      deadline_at = coalesce(deadline_at,
-                          now() + make_interval(secs => coalesce((SELECT (body ->> 'timeout_s')::float8 FROM plan WHERE digest = plan_digest), 14400)))
-               WHERE id = $1 AND fence = $2 AND status = 'queued'
-               RETURNING *),
-           told AS (
-               INSERT INTO event (type, application_id, resource_id, run_id, data)
-               SELECT $5, application_id, resource_id, id, jsonb_build_object('worker', $3::uuid, 'fence', fence) FROM claimed)
-           SELECT claimed.fence AS "fence: Fence", claimed.root_run_id AS "root_run_id: RunId", claimed.kind AS "kind: RunKind", claimed.operation AS "operation: Operation",
-                  r.id AS "resource_id?: ResourceId", r.name AS "resource?", a.name AS "application?",
-                  claimed.application_id AS "application_id: ApplicationId", claimed.team, claimed.provider, claimed.plan_digest,
-                  claimed.inputs AS "inputs!", claimed.checkpoint, claimed.losses,
-                  extract(epoch FROM claimed.deadline_at - now())::float8 AS "remaining_s!",
-                  coalesce((SELECT max(cursor) FROM log_line WHERE run_id = $1), 0) + 1 AS "log_cursor!",
-                  CASE WHEN claimed.cancel_requested_at IS NOT NULL THEN coalesce(claimed.cancel_reason, '') END AS cancel
-           FROM claimed
-           LEFT JOIN run root ON root.id = claimed.root_run_id
-           LEFT JOIN resource r ON r.id = coalesce(claimed.resource_id, root.resource_id)
-           LEFT JOIN application a ON a.id = claimed.application_id"#,
+        r#"SELECT given AS "token!", (claimed).fence AS "fence!: Fence", (claimed).root_run_id AS "root_run_id!: RunId",
+                  (claimed).kind AS "kind!: RunKind", (claimed).operation AS "operation!: Operation",
+                  on_resource AS "resource_id: ResourceId", resource_name, application_name,
+                  (claimed).application_id AS "application_id: ApplicationId", (claimed).team AS "team!", (claimed).provider AS "provider!", (claimed).workflow AS "workflow!",
+                  (claimed).plan_digest AS "plan_digest!", (claimed).inputs AS "inputs!", (claimed).checkpoint, (claimed).losses AS "losses!",
+                  remaining_s AS "remaining_s!", log_cursor AS "log_cursor!", (claimed).trace_parent,
+                  extract(epoch FROM now() - (claimed).waiting_since)::float8 AS "waited_s!",
+                  extract(epoch FROM now() - (claimed).started_at)::float8 AS "begun_s!",
+                  CASE WHEN (claimed).cancel_requested_at IS NOT NULL THEN coalesce((claimed).cancel_reason, '') END AS cancel
+           FROM lease_claim($1, $2, $3, $4)"#,
         run.0,
         ticket.0,
         worker.0,
         ttl.as_secs_f64(),
-        events::RUN_CLAIMED,
     )
     .fetch_optional(executor)
     .await?;
     Ok(Applied::from_row(row.map(|row| Claimed {
-        lease: Lease { run_id: run, fence: row.fence, worker_id: worker },
+        lease: Lease { run_id: run, fence: row.fence, worker_id: worker, token: LeaseToken(row.token) },
         root_run_id: row.root_run_id,
         kind: row.kind,
         operation: row.operation,
         resource_id: row.resource_id,
         application_id: row.application_id,
-        resource: row.resource,
-        application: row.application,
+        resource: row.resource_name,
+        application: row.application_name,
         team: row.team,
+        workflow: row.workflow,
         provider: row.provider,
         plan_digest: row.plan_digest,
         inputs: row.inputs,
         checkpoint: row.checkpoint,
         remaining_s: row.remaining_s,
+        waited_s: row.waited_s,
+        begun_s: row.begun_s,
+        trace_parent: row.trace_parent,
         losses: row.losses,
         log_cursor: row.log_cursor,
         cancel: row.cancel,

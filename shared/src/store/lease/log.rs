@@ -1,10 +1,15 @@
 //! The lines that steps write.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
 use super::Lease;
-use crate::{domain::states::Applied, store::Result};
+use crate::{
+    domain::{ids::StepId, states::Applied},
+    store::Result,
+};
 
 /// One line of a run's log.
 #[derive(Clone, Debug)]
@@ -30,15 +35,11 @@ pub struct LogLine {
 /// # Errors
 /// When Postgres cannot be reached; the lines may have been written all the same, and calling again is safe.
 pub async fn append_log(executor: impl PgExecutor<'_>, lease: Lease, lines: &[LogLine]) -> Result<Applied> {
-    let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT id FROM run WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE),
-         written AS (INSERT INTO log_line (run_id, cursor, step, attempt, seq, at, stream, text)
-                     SELECT lease.id, new.* FROM lease,
-                          UNNEST($3::int8[], $4::text[], $5::int2[], $6::int8[], $7::timestamptz[], $8::text[], $9::text[]) AS new
-                     ON CONFLICT DO NOTHING)
-         SELECT 1 FROM lease",
+    let done = sqlx::query_scalar!(
+        r#"SELECT lease_append_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS "done!""#,
         lease.run_id.0,
         lease.fence.0,
+        lease.token.0,
         &lines.iter().map(|line| line.cursor).collect::<Vec<_>>(),
         &lines.iter().map(|line| line.step.clone()).collect::<Vec<_>>(),
         &lines.iter().map(|line| line.attempt).collect::<Vec<_>>(),
@@ -47,9 +48,57 @@ pub async fn append_log(executor: impl PgExecutor<'_>, lease: Lease, lines: &[Lo
         &lines.iter().map(|line| line.stream).collect::<Vec<_>>() as &[&str],
         &lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>(),
     )
-    .fetch_optional(executor)
+    .fetch_one(executor)
     .await?;
-    Ok(Applied::from_row(row.map(|_| ())))
+    Ok(Applied::from_row(done.then_some(())))
+}
+
+/// A try whose command has begun.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    /// The step.
+    pub step: StepId,
+    /// The number of the try.
+    pub number: i16,
+    /// When, by this process' clock: what is recorded is how long ago that was, by the database's.
+    pub at: Instant,
+}
+
+impl Begun {
+    fn ago_s(&self) -> f64 {
+        self.at.elapsed().as_secs_f64()
+    }
+}
+
+/// Appends lines as [`append_log`] does, and records of tries that their commands have begun.
+///
+/// # Errors
+/// When Postgres cannot be reached; all of it may have been written all the same, and calling again is safe.
+pub async fn append_log_and_begun(
+    executor: impl PgExecutor<'_>,
+    lease: Lease,
+    lines: &[LogLine],
+    begun: &[Begun],
+) -> Result<Applied> {
+    let done = sqlx::query_scalar!(
+        r#"SELECT lease_append_lines($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS "done!""#,
+        lease.run_id.0,
+        lease.fence.0,
+        lease.token.0,
+        &lines.iter().map(|line| line.cursor).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.step.clone()).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.attempt).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.seq).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.at).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.stream).collect::<Vec<_>>() as &[&str],
+        &lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>(),
+        &begun.iter().map(|begun| begun.step.0).collect::<Vec<_>>(),
+        &begun.iter().map(|begun| begun.number).collect::<Vec<_>>(),
+        &begun.iter().map(Begun::ago_s).collect::<Vec<_>>(),
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(Applied::from_row(done.then_some(())))
 }
 
 /// The end of one try's log, recorded with the try's outcome.
@@ -61,4 +110,13 @@ pub struct LogEnd<'a> {
     pub lines: i64,
     /// Lines known to be missing.
     pub gaps: i64,
+    /// When the try's command began, unless it did not or that is recorded.
+    pub begun: Option<Begun>,
+}
+
+impl LogEnd<'_> {
+    /// How many seconds ago the command began.
+    pub(super) fn begun_ago_s(&self) -> Option<f64> {
+        self.begun.as_ref().map(Begun::ago_s)
+    }
 }

@@ -6,49 +6,146 @@ use sqlx::PgExecutor;
 use super::{Lease, LogEnd};
 use crate::{
     domain::{
-        event as events,
         ids::StepId,
         states::Applied,
         step::{AttemptStatus, StepStatus},
     },
-    store::Result,
+    store::{Result, step::Step},
 };
+
+/// The steps of a run, in the order of its plan; the elements of a loop come after it. Those of these ids, or all. None when
+/// the lease is gone: the next write says so.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn steps(executor: impl PgExecutor<'_>, lease: Lease, ids: Option<&[StepId]>) -> Result<Vec<Step>> {
+    let ids: Option<Vec<_>> = ids.map(|ids| ids.iter().map(|id| id.0).collect());
+    Ok(sqlx::query_as!(
+        Step,
+        r#"SELECT id AS "id!: StepId", name AS "name!", status AS "status!: StepStatus", attempts AS "attempts!", tries AS "tries!", not_before,
+                  extract(epoch FROM not_before - now())::float8 AS wait_s, idempotency_key AS "idempotency_key!", checkpoint,
+                  outputs AS "outputs!", sensitive_outputs AS "sensitive_outputs!", error_code, error_message,
+                  variables AS "variables!", wait, released_by IS NOT NULL AS "released!", parent, item, item_index
+           FROM lease_steps($1, $2, $3, $4)"#,
+        lease.run_id.0,
+        lease.fence.0,
+        lease.token.0,
+        ids.as_deref(),
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// The last try of a step that no worker recorded an end of, and where it ran.
+#[derive(Clone, Debug)]
+pub struct Abandoned {
+    /// The step's name.
+    pub step: String,
+    /// The number of the try.
+    pub number: i16,
+    /// The engine it ran on, as its worker announced it.
+    pub engine: Option<String>,
+}
+
+/// The steps of a run whose last try was taken from its worker, which said nothing about it any more. None when the lease is
+/// gone.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn abandoned(executor: impl PgExecutor<'_>, lease: Lease) -> Result<Vec<Abandoned>> {
+    Ok(sqlx::query_as!(
+        Abandoned,
+        r#"SELECT step_name AS "step!", number AS "number!", engine FROM lease_abandoned($1, $2, $3)"#,
+        lease.run_id.0,
+        lease.fence.0,
+        lease.token.0,
+    )
+    .fetch_all(executor)
+    .await?)
+}
+
+/// The images that a run keeps: what each name meant when a step of it first ran it. None when the lease is gone.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn images(executor: impl PgExecutor<'_>, lease: Lease) -> Result<Vec<(String, String)>> {
+    let rows = sqlx::query!(
+        r#"SELECT image AS "image!", image_id AS "image_id!" FROM lease_images($1, $2, $3)"#,
+        lease.run_id.0,
+        lease.fence.0,
+        lease.token.0,
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.image, row.image_id)).collect())
+}
+
+/// The image of a try.
+#[derive(Clone, Copy, Debug)]
+pub struct TriedImage<'a> {
+    /// As the step names it.
+    pub name: &'a str,
+    /// `sha256:…`; none while it is not on the engine yet.
+    pub id: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for TriedImage<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, id: None }
+    }
+}
 
 /// Records that try `number` of a step begins. Call before its container starts.
 ///
 /// # Errors
 /// When Postgres cannot be reached; the try may have been recorded all the same, and calling again is safe.
-pub async fn step_started(
+pub async fn step_started<'a>(
     executor: impl PgExecutor<'_>,
     lease: Lease,
     step: StepId,
     number: i16,
-    image: &str,
+    image: impl Into<TriedImage<'a>>,
 ) -> Result<Applied> {
-    let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT id, application_id, resource_id FROM run
-                        WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE),
-         begun AS (UPDATE step SET status = 'running', tries = $4::int2, started_at = coalesce(started_at, now()), not_before = NULL
-                   FROM lease WHERE step.run_id = lease.id AND step.id = $3
-                     AND (step.status = 'pending' AND tries = $4::int2 - 1::int2 OR step.status = 'running' AND tries = $4::int2)
-                   RETURNING step.id, step.name),
-         tried AS (INSERT INTO attempt (step_id, number, run_id, fence, worker_id, image)
-                   SELECT id, $4::int2, $1, $2, $5, $6 FROM begun ON CONFLICT DO NOTHING RETURNING 1),
-         told AS (INSERT INTO event (type, application_id, resource_id, run_id, step, data)
-                  SELECT $7, lease.application_id, lease.resource_id, $1, begun.name, jsonb_build_object('attempt', $4::int2)
-                  FROM lease, begun, tried)
-         SELECT 1 FROM begun",
+    let image = image.into();
+    let done = sqlx::query_scalar!(
+        r#"SELECT lease_step_started($1, $2, $3, $4, $5, $6, $7, $8) AS "done!""#,
         lease.run_id.0,
         lease.fence.0,
+        lease.token.0,
+        lease.worker_id.0,
         step.0,
         number,
-        lease.worker_id.0,
-        image,
-        events::STEP_STARTED,
+        image.name,
+        image.id,
     )
-    .fetch_optional(executor)
+    .fetch_one(executor)
     .await?;
-    Ok(Applied::from_row(row.map(|_| ())))
+    Ok(Applied::from_row(done.then_some(())))
+}
+
+/// Records which image a try runs that was fetched for it.
+///
+/// # Errors
+/// When Postgres cannot be reached; calling again is safe.
+pub async fn image_fetched(
+    executor: impl PgExecutor<'_>,
+    lease: Lease,
+    step: StepId,
+    number: i16,
+    image_id: &str,
+) -> Result<Applied> {
+    let done = sqlx::query_scalar!(
+        r#"SELECT lease_image_fetched($1, $2, $3, $4, $5, $6) AS "done!""#,
+        lease.run_id.0,
+        lease.fence.0,
+        lease.token.0,
+        step.0,
+        number,
+        image_id,
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(Applied::from_row(done.then_some(())))
 }
 
 /// How one try of a step ended, and what the step becomes by it.
@@ -93,34 +190,12 @@ pub async fn step_finished(
 ) -> Result<Applied> {
     let (code, message) = outcome.error.as_ref().map_or((None, None), |(code, message)| (Some(code), Some(message)));
     let own_doing = matches!(outcome.attempt, AttemptStatus::Completed | AttemptStatus::Failed);
-    let retrying = outcome.step == StepStatus::Pending;
-    let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT id, application_id, resource_id FROM run
-                        WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE),
-         ended AS (UPDATE step SET status = $5, attempts = attempts + $6::int2,
-                          not_before = now() + make_interval(secs => $7), exit_code = $8,
-                          error_code = CASE WHEN $5 = 'failed' THEN $9 END, error_message = $10, outputs = $11, sensitive_outputs = $12,
-                          variables = $18, checkpoint = CASE WHEN $14 THEN NULL ELSE $13::jsonb END,
-                          finished_at = CASE WHEN $5 <> 'pending' THEN now() END
-                   FROM lease WHERE step.run_id = lease.id AND step.id = $3 AND step.status = 'running' AND tries = $4
-                   RETURNING step.id, step.name),
-         tried AS (UPDATE attempt SET status = $15, exit_code = $8, oom_killed = $16, error_code = $9, error_message = $10, finished_at = now()
-                   FROM ended WHERE attempt.step_id = ended.id AND attempt.number = $4),
-         saved AS (UPDATE run SET checkpoint = $13 FROM ended WHERE run.id = $1 AND $14 AND $13::jsonb IS NOT NULL),
-         written AS (INSERT INTO log_line (run_id, cursor, step, attempt, seq, at, stream, text)
-                     SELECT lease.id, new.* FROM lease,
-                          UNNEST($19::int8[], $20::text[], $21::int2[], $22::int8[], $23::timestamptz[], $24::text[], $25::text[]) AS new
-                     ON CONFLICT DO NOTHING),
-         sealed AS (INSERT INTO log_seal (run_id, step, attempt, lines, gaps) SELECT $1, name, $4, $26, $27 FROM ended ON CONFLICT DO NOTHING),
-         told AS (INSERT INTO event (type, application_id, resource_id, run_id, step, data)
-                  SELECT $17, lease.application_id, lease.resource_id, $1, ended.name,
-                         jsonb_build_object('attempt', $4::int2, 'attempt_status', $15::text, 'status', $5::text, 'exit_code', $8::int,
-                                            'error_code', $9::text, 'error_message', $10::text, 'retry_in_s', $7::float8)
-                  FROM lease, ended)
-         SELECT 1 FROM lease WHERE EXISTS (SELECT FROM ended)
-             OR EXISTS (SELECT FROM attempt WHERE step_id = $3 AND number = $4 AND status = $15)",
+    let done = sqlx::query_scalar!(
+        r#"SELECT lease_step_ended($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                                   $19, $20, $21, $22, $23, $24, $25, $26, $27, $28) AS "done!""#,
         lease.run_id.0,
         lease.fence.0,
+        lease.token.0,
         step.0,
         number,
         outcome.step.as_str(),
@@ -131,12 +206,11 @@ pub async fn step_finished(
         message,
         Value::Object(outcome.outputs.clone()),
         &outcome.sensitive,
+        Value::Object(outcome.variables.clone()),
         outcome.checkpoint,
         outcome.shared_workspace,
         outcome.attempt.as_str(),
         outcome.oom_killed,
-        if retrying { events::STEP_RETRYING } else { events::STEP_FINISHED },
-        Value::Object(outcome.variables.clone()),
         &log.rest.iter().map(|line| line.cursor).collect::<Vec<_>>(),
         &log.rest.iter().map(|line| line.step.clone()).collect::<Vec<_>>(),
         &log.rest.iter().map(|line| line.attempt).collect::<Vec<_>>(),
@@ -146,10 +220,11 @@ pub async fn step_finished(
         &log.rest.iter().map(|line| line.text.clone()).collect::<Vec<_>>(),
         log.lines,
         log.gaps,
+        log.begun_ago_s(),
     )
-    .fetch_optional(executor)
+    .fetch_one(executor)
     .await?;
-    Ok(Applied::from_row(row.map(|_| ())))
+    Ok(Applied::from_row(done.then_some(())))
 }
 
 /// Closes steps that never begin, or that wait for what nobody needs any more: as skipped or cancelled, each with the
@@ -163,29 +238,16 @@ pub async fn close_steps(
     status: StepStatus,
     steps: &[(StepId, String)],
 ) -> Result<Applied> {
-    let kind = if status == StepStatus::Skipped { events::STEP_SKIPPED } else { events::STEP_FINISHED };
-    let row = sqlx::query_scalar!(
-        "WITH lease AS (SELECT id, application_id, resource_id FROM run
-                        WHERE id = $1 AND fence = $2 AND status = 'running' FOR NO KEY UPDATE),
-         closed AS (UPDATE step SET status = $3, error_message = given.reason, finished_at = now(), not_before = NULL
-                    FROM lease, UNNEST($4::uuid[], $5::text[]) AS given (step_id, reason)
-                    WHERE step.run_id = lease.id AND step.id = given.step_id AND step.status IN ('pending', 'waiting')
-                    RETURNING step.id, step.name, given.reason),
-         withdrawn AS (UPDATE approval SET decision = 'withdrawn', decided_at = now()
-                       FROM closed WHERE approval.step_id = closed.id AND approval.decision IS NULL),
-         told AS (INSERT INTO event (type, application_id, resource_id, run_id, step, data)
-                  SELECT $6, lease.application_id, lease.resource_id, $1, closed.name,
-                         jsonb_build_object('status', $3::text, 'reason', closed.reason)
-                  FROM lease, closed)
-         SELECT 1 FROM lease",
+    let done = sqlx::query_scalar!(
+        r#"SELECT lease_close_steps($1, $2, $3, $4, $5, $6) AS "done!""#,
         lease.run_id.0,
         lease.fence.0,
+        lease.token.0,
         status.as_str(),
         &steps.iter().map(|(step, _)| step.0).collect::<Vec<_>>(),
         &steps.iter().map(|(_, reason)| reason.clone()).collect::<Vec<_>>(),
-        kind,
     )
-    .fetch_optional(executor)
+    .fetch_one(executor)
     .await?;
-    Ok(Applied::from_row(row.map(|_| ())))
+    Ok(Applied::from_row(done.then_some(())))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::finished::{become_state, finish_deletions};
+use super::finished::{become_state, finish_deletion};
 use crate::{
     domain::{
         event as events,
@@ -117,7 +117,7 @@ async fn as_made(conn: &mut PgConnection, id: ResourceId, row: &Row) -> Result<(
     .execute(&mut *conn)
     .await?;
     if row.state != ResourceState::Active {
-        become_state(&mut *conn, id, row.application_id, None, ResourceState::Active, None).await?;
+        become_state(&mut *conn, id, row.application_id, ResourceState::Active, None).await?;
     }
     Ok(())
 }
@@ -178,7 +178,7 @@ pub async fn forget(conn: &mut PgConnection, id: ResourceId, decided: Decided<'_
     if row.state == ResourceState::Terminated {
         return Ok(Care::NotNow(row.state));
     }
-    become_state(&mut *conn, id, row.application_id, None, ResourceState::Terminated, None).await?;
+    become_state(&mut *conn, id, row.application_id, ResourceState::Terminated, None).await?;
     if !row.absent {
         // The spec still asks for it: the same content is to be a new generation when it is submitted again, which makes it anew.
         sqlx::query!(
@@ -193,6 +193,6 @@ pub async fn forget(conn: &mut PgConnection, id: ResourceId, decided: Decided<'_
     sqlx::query!("UPDATE resource SET desired = 'absent' WHERE id = $1", id.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM state_lock WHERE resource_id = $1", id.0).execute(&mut *conn).await?;
     tell(&mut *conn, events::RESOURCE_FORGOTTEN, id, row.application_id, decided, Value::Null).await?;
-    finish_deletions(conn, id).await?;
+    finish_deletion(conn, id).await?;
     Ok(Care::Done)
 }

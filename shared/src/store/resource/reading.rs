@@ -6,15 +6,10 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::{
     domain::{
-        event as events,
-        ids::{ApplicationId, ResourceId, RunId},
+        ids::{ApplicationId, ResourceId},
         resource::ResourceState,
     },
-    store::{
-        Result,
-        event::{self, NewEvent},
-        notify,
-    },
+    store::{Result, notify},
 };
 
 /// What became of a wish to have a resource read.
@@ -188,38 +183,6 @@ pub fn drift_in(outputs: &Map<String, Value>) -> Option<Value> {
     });
     let changed = || outputs.get("changed").filter(|it| **it == Value::Bool(true) || **it == json!("true"));
     said.or_else(changed).cloned()
-}
-
-/// Keeps what a completed look found; the resource's row is locked. Gives the state that follows from it.
-pub(super) async fn record_drift(
-    conn: &mut PgConnection,
-    id: ResourceId,
-    application_id: ApplicationId,
-    run: RunId,
-    drift: Option<&Value>,
-) -> Result<ResourceState> {
-    let before = sqlx::query_scalar!("SELECT drift FROM resource WHERE id = $1", id.0).fetch_one(&mut *conn).await?;
-    sqlx::query!(
-        "UPDATE resource SET drift = $2, drift_since = CASE WHEN $2::jsonb IS NULL THEN NULL ELSE coalesce(drift_since, now()) END,
-                read_at = now()
-         WHERE id = $1",
-        id.0,
-        drift,
-    )
-    .execute(&mut *conn)
-    .await?;
-    if before.as_ref() != drift {
-        let found = NewEvent {
-            kind: if drift.is_some() { events::DRIFT_FOUND } else { events::DRIFT_GONE }.into(),
-            application_id: Some(application_id),
-            resource_id: Some(id),
-            run_id: Some(run),
-            data: json!({ "drift": drift }),
-            ..NewEvent::default()
-        };
-        event::append(conn, &[found]).await?;
-    }
-    Ok(if drift.is_some() { ResourceState::Degraded } else { ResourceState::Active })
 }
 
 #[cfg(test)]

@@ -69,6 +69,9 @@ pub async fn release_all(
 
 /// Notes that these (locked) resources should be gone.
 pub(in crate::store) async fn leave(conn: &mut PgConnection, ids: &BTreeSet<ResourceId>) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     sqlx::query!(
         "UPDATE resource SET desired = 'absent', updated_at = now(), reconcile_requested_at = NULL,
@@ -105,6 +108,9 @@ pub(in crate::store) async fn hand_over(
     from: ApplicationId,
     resources: &[uuid::Uuid],
 ) -> Result<()> {
+    if resources.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "UPDATE resource SET application_id = u.application_id, name = u.name
          FROM (SELECT DISTINCT ON (resource_id) resource_id, application_id, name FROM resource_user

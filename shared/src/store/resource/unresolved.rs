@@ -28,7 +28,7 @@ pub struct Unresolved {
     pub name: String,
     /// Its type.
     pub kind: String,
-    /// `resource.params` as written.
+    /// Its params as written, and in their place what batches have set.
     pub params: Value,
     /// As the last run was given them.
     pub resolved_params: Option<Value>,
@@ -56,6 +56,8 @@ pub struct Unresolved {
     pub has_predecessor: bool,
     /// Outputs of the resources it names, by the name the application gives them.
     pub dependencies: Map<String, Value>,
+    /// Versions of the secrets that its application sees, when its params name any.
+    pub secrets: Map<String, Value>,
 }
 
 /// Locks up to `limit` resources that need a run or have to be compared with what is wanted, skipping those that another
@@ -82,11 +84,18 @@ pub async fn lock_unresolved(conn: &mut PgConnection, limit: i64) -> Result<Vec<
     if locked.is_empty() {
         return Ok(Vec::new());
     }
-    // Read with a snapshot taken after the locks were had: whoever changed an output before has marked these rows, and that
-    // mark is about to be taken away.
+    unresolved(conn, &locked).await
+}
+
+/// What a decision about these (locked) resources goes by. Read with a snapshot taken after the locks were had: whoever changed
+/// an output before has marked these rows, and that mark is about to be taken away.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn unresolved(conn: &mut PgConnection, locked: &[ResourceId]) -> Result<Vec<Unresolved>> {
     let rows = sqlx::query!(
         r#"SELECT r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", a.name AS application, a.team,
-                  coalesce(g.spec -> 'metadata', '{}') AS "metadata!", r.name, r.type AS kind, r.params, r.resolved_params,
+                  coalesce(g.spec -> 'metadata', '{}') AS "metadata!", r.name, r.type AS kind, r.params || r.overrides AS "params!", r.resolved_params,
                   r.applied_params, r.applied_uncertain_since IS NOT NULL AS "uncertain!", r.tags, r.workflow_override, r.provider, r.provider_version,
                   r.state AS "state: ResourceState", r.desired = 'absent' AS "absent!",
                   r.retry_requested_at IS NOT NULL AS "retry!",
@@ -99,7 +108,8 @@ pub async fn lock_unresolved(conn: &mut PgConnection, limit: i64) -> Result<Vec<
                   coalesce((SELECT jsonb_object_agg(u.name, other.outputs)
                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
                             JOIN resource_user u ON u.resource_id = other.id AND u.application_id = a.id
-                            WHERE d.resource_id = r.id AND d.wanted), '{}') AS "dependencies!"
+                            WHERE d.resource_id = r.id AND d.wanted), '{}') AS "dependencies!",
+                  CASE WHEN strpos((r.params || r.overrides)::text, '${secrets.') > 0 THEN visible_secrets(a.id, a.team) ELSE '{}' END AS "secrets!"
            FROM resource r
            JOIN application a ON a.id = r.application_id
            LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
@@ -132,6 +142,7 @@ pub async fn lock_unresolved(conn: &mut PgConnection, limit: i64) -> Result<Vec<
             has_dependencies: row.has_dependencies,
             has_predecessor: row.has_predecessor,
             dependencies: row.dependencies.as_object().cloned().unwrap_or_default(),
+            secrets: row.secrets.as_object().cloned().unwrap_or_default(),
         })
         .collect())
 }

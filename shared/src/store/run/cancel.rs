@@ -8,7 +8,7 @@ use crate::{
     domain::{
         event as events,
         ids::{ApplicationId, ResourceId, RunId},
-        run::{RunStatus, error_code},
+        run::RunStatus,
     },
     store::{
         Result,
@@ -126,16 +126,6 @@ pub(in crate::store) async fn miss_deadline(conn: &mut PgConnection, id: RunId, 
     sqlx::query!("UPDATE run SET deadline_missed = true WHERE id = $1", id.0).execute(&mut *conn).await?;
     mark_cancel(conn, id, "system", why).await?;
     go_on_to_clean_up(conn, id, "system").await
-}
-
-/// The end that a (locked) run really comes to when its worker says that it was cancelled.
-pub(super) async fn end_of_cancelled(conn: &mut PgConnection, id: RunId, finish: &Finish) -> Result<Finish> {
-    let missed =
-        sqlx::query!("SELECT deadline_missed, cancel_reason FROM run WHERE id = $1", id.0).fetch_one(conn).await?;
-    Ok(match missed.deadline_missed {
-        true => Finish::failed(error_code::TIMED_OUT, missed.cancel_reason.unwrap_or_default()),
-        false => finish.clone(),
-    })
 }
 
 /// Ends the waits of a (locked) run's steps that are no `finally` steps, and withdraws their approvals.

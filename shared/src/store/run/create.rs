@@ -10,7 +10,7 @@ use crate::{
         event as events, group,
         ids::{ApplicationId, ResourceId, RunId, StepId},
         plan::Plan,
-        run::{Operation, RunKind, WaitReason},
+        run::{Operation, RunClass, RunKind, WaitReason},
     },
     store::{
         Result,
@@ -54,8 +54,12 @@ pub struct NewRun {
     pub requested_by: String,
     /// The queue whose workers serve it.
     pub queue: String,
-    /// Higher goes first.
+    /// Higher goes first. Counted from what its queue has, unless a step starts it.
     pub priority: i16,
+    /// What kind of work it is. A run that a step starts has the class of its parent, whatever this says.
+    pub class: RunClass,
+    /// The teams, besides its own, for which its steps may ask for applications: see [`super::acting`].
+    pub acts_for: Vec<String>,
 }
 
 /// Names and types of a plan's steps, as [`NewRun`] wants them.
@@ -156,16 +160,20 @@ async fn insert(
     sqlx::query!(
         "INSERT INTO run (id, root_run_id, kind, operation, resource_id, application_id, team, provider, provider_version,
                           provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
-                          concurrency_group, parent_run_id, parent_step_id, depth)
+                          concurrency_group, parent_run_id, parent_step_id, depth, class, acts_for)
          SELECT id, coalesce($21, id), kind, operation, resource_id, application_id, team, provider, provider_version,
                 provider_commit, workflow, plan_digest, inputs,
-                CASE WHEN concurrency_group IS NULL THEN reason ELSE 'ConcurrencyGroup' END, reason_detail, requested_by, queue, priority,
-                concurrency_group, $19, $20, $22
+                CASE WHEN concurrency_group IS NULL THEN reason ELSE 'ConcurrencyGroup' END, reason_detail, requested_by, queue,
+                -- A run that a step starts has what its parent was given.
+                priority + CASE WHEN $19::uuid IS NULL THEN coalesce((SELECT q.priority FROM queue q WHERE q.name = new.queue), 0::int2) ELSE 0::int2 END,
+                concurrency_group, $19, $20, $22, coalesce((SELECT above.class FROM run above WHERE above.id = $19), class),
+                string_to_array(acts_for, ',')
          FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-                     $10::text[], $11::bytea[], $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[], $18::text[])
+                     $10::text[], $11::bytea[], $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[], $18::text[],
+                     $23::text[], $24::text[])
               AS new (id, kind, operation, resource_id, application_id, team, provider, provider_version,
                       provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
-                      concurrency_group)",
+                      concurrency_group, class, acts_for)",
         &column(runs, |run| run.id.0),
         &column(runs, |run| run.kind.as_str()) as &[&str],
         &column(runs, |run| run.operation.as_str()) as &[&str],
@@ -188,6 +196,9 @@ async fn insert(
         parent.map(|parent| parent.step_id.0),
         parent.map(|parent| parent.root_run_id.0),
         parent.map_or(0, |parent| parent.depth + 1),
+        &column(runs, |run| run.class.as_str()) as &[&str],
+        // An array of arrays of different lengths is none in Postgres, and no team has a comma in its name.
+        &column(runs, |run| run.acts_for.join(",")),
     )
     .execute(&mut *conn)
     .await?;
@@ -215,8 +226,10 @@ async fn insert(
     .execute(&mut *conn)
     .await?;
     sqlx::query!(
-        "INSERT INTO queue (name) SELECT DISTINCT * FROM UNNEST($1::text[]) ON CONFLICT DO NOTHING",
+        "WITH named AS (INSERT INTO team (name) SELECT DISTINCT * FROM UNNEST($2::text[]) ON CONFLICT DO NOTHING)
+         INSERT INTO queue (name) SELECT DISTINCT * FROM UNNEST($1::text[]) ON CONFLICT DO NOTHING",
         &column(runs, |run| run.queue.clone()),
+        &column(runs, |run| run.team.clone()),
     )
     .execute(&mut *conn)
     .await?;

@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::create::{NewRun, create_all, steps_of};
+use super::{
+    base::{self, Base, Past},
+    create::{NewRun, create_all, steps_of},
+};
 use crate::{
     domain::{
         event as events,
         ids::{ApplicationId, ResourceId, RunId, StepId},
         plan::{Plan, When, Workspace},
-        run::{Operation, RunKind, RunStatus},
+        run::{Operation, RunClass, RunKind, RunStatus},
         step::StepStatus,
     },
     store::{
@@ -28,14 +32,16 @@ pub enum Retry {
     Created {
         /// The new run.
         id: RunId,
-        /// Steps that had completed, changed the shared workspace and run again: they find the files as the old run left them,
-        /// because no checkpoint of the moment before them is kept.
+        /// Steps that had completed, share the workspace and find it as the old run left it, because there was no moment
+        /// before all that run again and after all that do not.
         on_changed_files: Vec<String>,
     },
     /// Only failed and cancelled runs can be retried; this one is something else.
     NotOver(RunStatus),
     /// The resource has a live run, or moved on since.
     Superseded,
+    /// The files as they were before the steps that run again are not kept any more.
+    FilesGone,
     /// The run has no such step; it has these.
     UnknownStep(Vec<String>),
     /// There is no such run.
@@ -43,7 +49,7 @@ pub enum Retry {
 }
 
 /// Makes a new run that goes on where a failed or cancelled one stopped: it inherits the recorded outcomes, variables,
-/// idempotency keys and the last checkpoint, and runs the same plan with the same inputs. Steps that ran because
+/// idempotency keys and the workspace as it was before what runs again, and runs the same plan with the same inputs. Steps that ran because
 /// something failed, `finally` steps, and what comes after a step that runs again run again as well.
 ///
 /// With `from`, that step and all that come after it run again whatever became of them, with new idempotency keys where
@@ -56,7 +62,7 @@ pub enum Retry {
 pub async fn retry(conn: &mut PgConnection, id: RunId, from: Option<&str>, actor: &str) -> Result<Retry> {
     let Some(old) = sqlx::query!(
         r#"SELECT status AS "status: RunStatus", kind AS "kind: RunKind", operation AS "operation: Operation",
-                  resource_id AS "resource_id: ResourceId", application_id AS "application_id: ApplicationId", plan_digest
+                  resource_id AS "resource_id: ResourceId", application_id AS "application_id: ApplicationId", plan_digest, checkpoint
            FROM run WHERE id = $1 FOR NO KEY UPDATE"#,
         id.0
     )
@@ -80,6 +86,16 @@ pub async fn retry(conn: &mut PgConnection, id: RunId, from: Option<&str>, actor
     {
         return Ok(Retry::Superseded);
     }
+    let steps = StepsAnew::of(&mut *conn, &plan, id, from).await?;
+    let (checkpoint, on_changed_files) = match base::base(steps.past.clone(), old.checkpoint.as_ref()) {
+        Base::At(checkpoint) => (checkpoint, Vec::new()),
+        Base::Latest(steps) => (old.checkpoint, steps),
+    };
+    if let Some(checkpoint) = &checkpoint
+        && !base::is_kept(&mut *conn, checkpoint).await?
+    {
+        return Ok(Retry::FilesGone);
+    }
     let new = RunId::new();
     sqlx::query!(
         "INSERT INTO run (id, root_run_id, retry_of, kind, operation, resource_id, application_id, team, provider, provider_version,
@@ -88,15 +104,16 @@ pub async fn retry(conn: &mut PgConnection, id: RunId, from: Option<&str>, actor
          SELECT $2, $2, id, CASE WHEN kind = 'child' THEN 'golden_path' ELSE kind END, operation, resource_id, application_id, team,
                 provider, provider_version, provider_commit, workflow, plan_digest, inputs,
                 CASE WHEN inputs IS NULL THEN 'WaitingForDependency' WHEN concurrency_group IS NOT NULL THEN 'ConcurrencyGroup' END,
-                $3, queue, priority, checkpoint, concurrency_group
+                $3, queue, priority, $4, concurrency_group
          FROM run WHERE id = $1",
         id.0,
         new.0,
         actor,
+        checkpoint,
     )
     .execute(&mut *conn)
     .await?;
-    let on_changed_files = copy_steps(conn, &plan, id, new, from).await?;
+    steps.write(conn, new).await?;
     if let Some(resource_id) = old.resource_id {
         resource::run_attached(&mut *conn, resource_id, new, old.operation).await?;
     }
@@ -119,16 +136,20 @@ pub async fn retry(conn: &mut PgConnection, id: RunId, from: Option<&str>, actor
 
 /// Gives a run that was made without steps the steps, outcomes and checkpoint of one that ran the same plan, and links it.
 pub(in crate::store) async fn inherit(conn: &mut PgConnection, old: RunId, new: RunId) -> Result<()> {
-    let digest = sqlx::query_scalar!(
-        "UPDATE run SET checkpoint = old.checkpoint, retry_of = old.id FROM run old WHERE run.id = $2 AND old.id = $1 RETURNING run.plan_digest",
-        old.0,
-        new.0
-    )
-    .fetch_one(&mut *conn)
-    .await?;
-    let plan = plan::load(&mut *conn, &digest).await?;
-    copy_steps(conn, &plan, old, new, None).await?;
-    Ok(())
+    let row =
+        sqlx::query!("SELECT plan_digest, checkpoint FROM run WHERE id = $1", old.0).fetch_one(&mut *conn).await?;
+    let plan = plan::load(&mut *conn, &row.plan_digest).await?;
+    let steps = StepsAnew::of(&mut *conn, &plan, old, None).await?;
+    let mut checkpoint = row.checkpoint;
+    if let Base::At(at) = base::base(steps.past.clone(), checkpoint.as_ref())
+        && (at.is_none() || base::is_kept(&mut *conn, at.as_ref().unwrap_or(&Value::Null)).await?)
+    {
+        checkpoint = at;
+    }
+    sqlx::query!("UPDATE run SET checkpoint = $3, retry_of = $1 WHERE id = $2", old.0, new.0, checkpoint)
+        .execute(&mut *conn)
+        .await?;
+    steps.write(conn, new).await
 }
 
 /// Steps of a plan that run again whatever became of them: `from`, what ran because something failed, `finally` steps, and
@@ -155,63 +176,77 @@ fn afresh(plan: &Plan, failed: &BTreeSet<&str>, from: Option<&str>) -> BTreeSet<
     }
 }
 
-/// Writes the steps of `new` as those of `old`, with what is kept of them. Names the steps that had completed, share the
-/// workspace, and run again.
-async fn copy_steps(
-    conn: &mut PgConnection,
-    plan: &Plan,
-    old: RunId,
-    new: RunId,
-    from: Option<&str>,
-) -> Result<Vec<String>> {
-    let rows = sqlx::query!(
-        r#"SELECT id AS "id: StepId", name, parent, status AS "status: StepStatus" FROM step WHERE run_id = $1 ORDER BY position, item_index"#,
-        old.0
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let stopped = |status| {
-        matches!(status, StepStatus::Failed | StepStatus::Cancelled | StepStatus::Running | StepStatus::Waiting)
-    };
-    let failed = rows.iter().filter(|row| row.parent.is_none() && stopped(row.status)).map(|row| row.name.as_str());
-    let afresh = afresh(plan, &failed.collect(), from);
-    let shares: BTreeMap<&str, bool> =
-        plan.steps.iter().map(|step| (step.name.as_str(), step.step_type.workspace == Workspace::Shared)).collect();
-    let (mut before, mut ids, mut kept, mut renewed, mut on_changed_files) = (vec![], vec![], vec![], vec![], vec![]);
-    for row in &rows {
-        let again = afresh.contains(row.parent.as_ref().unwrap_or(&row.name));
-        if again && row.parent.is_some() {
-            // The list is made anew, and may be another.
-            continue;
+/// The steps of a run that is made from another.
+struct StepsAnew {
+    /// The old steps that are written again, with their new ids.
+    before: Vec<Uuid>,
+    ids: Vec<Uuid>,
+    /// Whether the outcome is taken over.
+    kept: Vec<bool>,
+    /// Whether it completed and runs again, and so is another try in the eyes of what it calls.
+    renewed: Vec<bool>,
+    past: Vec<Past>,
+}
+
+impl StepsAnew {
+    /// Decides what is kept of the steps of `old`.
+    async fn of(conn: &mut PgConnection, plan: &Plan, old: RunId, from: Option<&str>) -> Result<Self> {
+        let rows = sqlx::query!(
+            r#"SELECT id AS "id: StepId", name, parent, status AS "status: StepStatus", finished_at, checkpoint
+               FROM step WHERE run_id = $1 ORDER BY position, item_index"#,
+            old.0
+        )
+        .fetch_all(conn)
+        .await?;
+        let stopped = |status| {
+            matches!(status, StepStatus::Failed | StepStatus::Cancelled | StepStatus::Running | StepStatus::Waiting)
+        };
+        let failed = rows.iter().filter(|row| row.parent.is_none() && stopped(row.status)).map(|row| row.name.as_str());
+        let afresh = afresh(plan, &failed.collect(), from);
+        let shares: BTreeMap<&str, bool> =
+            plan.steps.iter().map(|step| (step.name.as_str(), step.step_type.workspace == Workspace::Shared)).collect();
+        let mut anew = Self { before: vec![], ids: vec![], kept: vec![], renewed: vec![], past: vec![] };
+        for row in rows {
+            let again = afresh.contains(row.parent.as_ref().unwrap_or(&row.name));
+            if again && row.parent.is_some() {
+                // The list is made anew, and may be another.
+                continue;
+            }
+            let completed = row.status == StepStatus::Completed;
+            anew.before.push(row.id.0);
+            anew.ids.push(StepId::new().0);
+            anew.kept.push(completed && !again);
+            anew.renewed.push(completed && again);
+            if completed && shares.get(row.name.as_str()) == Some(&true) {
+                let (name, finished_at, checkpoint) = (row.name, row.finished_at, row.checkpoint);
+                anew.past.push(Past { name, finished_at, again, checkpoint });
+            }
         }
-        let completed = row.status == StepStatus::Completed;
-        if again && completed && shares.get(row.name.as_str()) == Some(&true) {
-            on_changed_files.push(row.name.clone());
-        }
-        before.push(row.id.0);
-        ids.push(StepId::new().0);
-        kept.push(completed && !again);
-        renewed.push(completed && again);
+        Ok(anew)
     }
-    sqlx::query!(
-        "INSERT INTO step (id, run_id, name, position, type, idempotency_key, status, inherited_from, outputs, sensitive_outputs, variables,
-                           exit_code, checkpoint, started_at, finished_at, released_by, parent, item, item_index)
-         SELECT given.id, $1::uuid, s.name, s.position, s.type, CASE WHEN renewed THEN $1::uuid::text || ':' || s.name ELSE s.idempotency_key END,
-                CASE WHEN kept THEN 'completed' ELSE 'pending' END, CASE WHEN kept THEN s.id END,
-                CASE WHEN kept THEN s.outputs ELSE '{}' END, CASE WHEN kept THEN s.sensitive_outputs ELSE '{}' END,
-                CASE WHEN kept THEN s.variables ELSE '{}' END, CASE WHEN kept THEN s.exit_code END, CASE WHEN kept THEN s.checkpoint END,
-                CASE WHEN kept THEN s.started_at END, CASE WHEN kept THEN s.finished_at END, CASE WHEN kept THEN s.released_by END,
-                s.parent, s.item, s.item_index
-         FROM UNNEST($2::uuid[], $3::uuid[], $4::bool[], $5::bool[]) AS given (old, id, kept, renewed) JOIN step s ON s.id = given.old",
-        new.0,
-        &before,
-        &ids,
-        &kept,
-        &renewed,
-    )
-    .execute(conn)
-    .await?;
-    Ok(on_changed_files)
+
+    /// Writes them as the steps of `new`.
+    async fn write(&self, conn: &mut PgConnection, new: RunId) -> Result<()> {
+        sqlx::query!(
+            "INSERT INTO step (id, run_id, name, position, type, idempotency_key, status, inherited_from, outputs, sensitive_outputs, variables,
+                               exit_code, checkpoint, started_at, finished_at, released_by, parent, item, item_index)
+             SELECT given.id, $1::uuid, s.name, s.position, s.type, CASE WHEN renewed THEN $1::uuid::text || ':' || s.name ELSE s.idempotency_key END,
+                    CASE WHEN kept THEN 'completed' ELSE 'pending' END, CASE WHEN kept THEN s.id END,
+                    CASE WHEN kept THEN s.outputs ELSE '{}' END, CASE WHEN kept THEN s.sensitive_outputs ELSE '{}' END,
+                    CASE WHEN kept THEN s.variables ELSE '{}' END, CASE WHEN kept THEN s.exit_code END, CASE WHEN kept THEN s.checkpoint END,
+                    CASE WHEN kept THEN s.started_at END, CASE WHEN kept THEN s.finished_at END, CASE WHEN kept THEN s.released_by END,
+                    s.parent, s.item, s.item_index
+             FROM UNNEST($2::uuid[], $3::uuid[], $4::bool[], $5::bool[]) AS given (old, id, kept, renewed) JOIN step s ON s.id = given.old",
+            new.0,
+            &self.before,
+            &self.ids,
+            &self.kept,
+            &self.renewed,
+        )
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
 }
 
 /// What a run was made with, to be run again with other inputs.
@@ -245,7 +280,7 @@ pub async fn original(conn: &mut PgConnection, id: RunId) -> Result<Option<Origi
 }
 
 /// Makes a new run of the same plan with other inputs, which inherits nothing. For golden paths, and for runs that steps had
-/// started: as ones of their own. None when there is no such run.
+/// started: as ones of their own. The history of each of the two names the other. None when there is no such run.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
@@ -285,9 +320,21 @@ pub async fn rerun(
         requested_by: actor.to_owned(),
         queue: old.queue,
         priority: old.priority,
+        class: RunClass::Interactive,
+        acts_for: Vec::new(),
     };
     let created = new.id;
     create_all(&mut *conn, &[new]).await?;
+    let told = |run_id: RunId, data: Value| NewEvent {
+        kind: events::RUN_RERUN.into(),
+        application_id: old.application_id,
+        run_id: Some(run_id),
+        actor: Some(actor.into()),
+        data,
+        ..NewEvent::default()
+    };
+    let both = [told(created, json!({ "rerun_of": id })), told(id, json!({ "rerun_as": created }))];
+    event::append(&mut *conn, &both).await?;
     notify(conn).await?;
     Ok(Some(created))
 }

@@ -100,6 +100,8 @@ pub struct Removal {
     pub id: ResourceId,
     /// Its identity.
     pub identity: String,
+    /// Its type.
+    pub kind: String,
     /// Whether another of the same name, but of another type, class or id, is made when it is gone.
     pub replaced: bool,
 }
@@ -165,6 +167,7 @@ pub fn diff(submission: &Submission, standing: &Standing) -> Result<Diff, Refusa
             name,
             id: there.id,
             identity: there.identity.clone(),
+            kind: there.wanted.kind.clone(),
         })
         .collect();
     Ok(diff)

@@ -77,13 +77,17 @@ pub(super) async fn lock(
     let locked = sqlx::query_scalar!(
         r#"SELECT id AS "id: ResourceId" FROM resource
            WHERE state <> 'terminated' AND desired = 'present'
-             AND (identity = ANY ($1) OR id IN (SELECT resource_id FROM resource_user WHERE application_id = $2))
+             AND id IN (SELECT id FROM resource WHERE identity = ANY ($1) AND state <> 'terminated' AND desired = 'present'
+                        UNION SELECT resource_id FROM resource_user WHERE application_id = $2)
            ORDER BY identity FOR NO KEY UPDATE"#,
         &identities,
         application.map(|id| id.0),
     )
     .fetch_all(&mut *conn)
     .await?;
+    if locked.is_empty() && existing.is_none() {
+        return Ok(Standing::default());
+    }
     // Read with a snapshot taken after the locks were had.
     let rows = sqlx::query!(
         r#"SELECT r.identity, r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", r.name, r.type AS kind,
@@ -139,4 +143,23 @@ pub(super) async fn lock(
         metadata_differs: existing.is_some_and(|found| found.metadata != submission.spec["metadata"]),
         present: present.collect(),
     })
+}
+
+/// Takes `made_by` from what no run was begun for: it is planned as if it were new, as when it is resolved.
+pub(super) async fn forget_who_never_began(conn: &mut PgConnection, standing: &mut Standing) -> Result<()> {
+    let unmade = || standing.present.values().filter(|there| !there.made && there.made_by.is_some());
+    let ids: Vec<_> = unmade().map(|there| there.id.0).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let begun = sqlx::query_scalar!(
+        r#"SELECT DISTINCT resource_id AS "id!: ResourceId" FROM run WHERE resource_id = ANY ($1) AND started_at IS NOT NULL"#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    for there in standing.present.values_mut().filter(|there| !there.made && !begun.contains(&there.id)) {
+        there.made_by = None;
+    }
+    Ok(())
 }

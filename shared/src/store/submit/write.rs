@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::{Diff, Standing, Submission, Wanted, standing::Existing};
+use super::{DEFAULT_TEAM, Diff, Standing, Submission, Wanted, standing::Existing};
 use crate::{
     domain::{
         event as events,
@@ -26,13 +26,37 @@ pub(super) async fn application(
 ) -> Result<(ApplicationId, i32, bool)> {
     let id = existing.map_or_else(ApplicationId::new, |found| found.id);
     let generation = existing.map_or(1, |found| found.generation + 1);
+    let (requested, by_spec) = (submission.requested_ttl_s.map(f64::from), submission.ttl_s.map(f64::from));
     if existing.is_none() {
         sqlx::query!(
-            "INSERT INTO application (id, name, team, generation, labels) VALUES ($1, $2, $3, 1, $4)",
+            "WITH named AS (INSERT INTO team (name) VALUES ($3) ON CONFLICT DO NOTHING)
+             INSERT INTO application (id, name, team, generation, labels, expires_at, expires_by)
+             VALUES ($1, $2, $3, 1, $4, now() + make_interval(secs => coalesce($5::float8, $6::float8)),
+                     CASE WHEN $5::float8 IS NOT NULL THEN 'request' WHEN $6::float8 IS NOT NULL THEN 'spec' END)",
             id.0,
             submission.name,
-            submission.team.as_deref().unwrap_or("default"),
+            submission.team.as_deref().unwrap_or(DEFAULT_TEAM),
             submission.labels,
+            requested,
+            by_spec,
+        )
+        .execute(&mut *conn)
+        .await?;
+    } else {
+        // A time given by request stays when a later spec says nothing; one from a spec goes with the spec's annotation.
+        sqlx::query!(
+            "UPDATE application SET generation = $2, labels = $3, updated_at = now(), expiry_blocked_at = NULL,
+                    expires_at = CASE WHEN $4::float8 IS NOT NULL THEN now() + make_interval(secs => $4)
+                                      WHEN expires_by = 'request' THEN expires_at
+                                      WHEN $5::float8 IS NOT NULL THEN now() + make_interval(secs => $5) END,
+                    expires_by = CASE WHEN $4::float8 IS NOT NULL OR expires_by = 'request' THEN 'request'
+                                      WHEN $5::float8 IS NOT NULL THEN 'spec' END
+             WHERE id = $1",
+            id.0,
+            generation,
+            submission.labels,
+            requested,
+            by_spec,
         )
         .execute(&mut *conn)
         .await?;
@@ -48,23 +72,6 @@ pub(super) async fn application(
         submission.actor,
         json!(submission.choices),
         submission.restores,
-    )
-    .execute(&mut *conn)
-    .await?;
-    // A time given by request stays when a later spec says nothing; one from a spec goes with the spec's annotation.
-    sqlx::query!(
-        "UPDATE application SET generation = $2, labels = $3, updated_at = now(), expiry_blocked_at = NULL,
-                expires_at = CASE WHEN $4::float8 IS NOT NULL THEN now() + make_interval(secs => $4)
-                                  WHEN expires_by = 'request' THEN expires_at
-                                  WHEN $5::float8 IS NOT NULL THEN now() + make_interval(secs => $5) END,
-                expires_by = CASE WHEN $4::float8 IS NOT NULL OR expires_by = 'request' THEN 'request'
-                                  WHEN $5::float8 IS NOT NULL THEN 'spec' END
-         WHERE id = $1",
-        id.0,
-        generation,
-        submission.labels,
-        submission.requested_ttl_s.map(f64::from),
-        submission.ttl_s.map(f64::from),
     )
     .execute(&mut *conn)
     .await?;
@@ -90,14 +97,14 @@ pub(super) async fn resources(
     ids.extend(made.iter().map(|(made_id, _, wanted)| (wanted.identity.as_str(), *made_id)));
     insert(conn, id, &made).await?;
     alter(conn, submission, diff).await?;
-    set_uses(conn, submission, id, &ids).await?;
+    set_uses(conn, submission, id, &ids, standing.application.is_none()).await?;
 
     let relinked = diff.update.iter().filter(|it| it.relinked);
     let relinked: Vec<(ResourceId, &Wanted)> =
         relinked.filter_map(|it| Some((it.id, submission.resources.get(&it.name)?))).collect();
     let linked: Vec<(ResourceId, &Wanted)> =
         made.iter().map(|(id, _, wanted)| (*id, *wanted)).chain(relinked.iter().copied()).collect();
-    link(conn, submission, &ids, &linked).await?;
+    link(conn, submission, &ids, &linked, !relinked.is_empty()).await?;
 
     let told = |kind: String, resource_id: ResourceId, wanted: Option<&Wanted>| NewEvent {
         kind,
@@ -184,6 +191,9 @@ async fn insert(conn: &mut PgConnection, id: ApplicationId, made: &[(ResourceId,
 
 /// What is asked for differently. A run that is on goes on; what it made is compared when it is over.
 async fn alter(conn: &mut PgConnection, submission: &Submission, diff: &Diff) -> Result<()> {
+    if diff.update.is_empty() {
+        return Ok(());
+    }
     let altered: Vec<_> = diff.update.iter().filter_map(|it| Some((it, submission.resources.get(&it.name)?))).collect();
     let columns = Columns::of(altered.iter().map(|(_, wanted)| *wanted));
     sqlx::query!(
@@ -216,10 +226,26 @@ async fn set_uses(
     submission: &Submission,
     id: ApplicationId,
     ids: &BTreeMap<&str, ResourceId>,
+    new: bool,
 ) -> Result<()> {
     let uses =
         submission.resources.iter().filter_map(|(name, wanted)| Some((ids.get(wanted.identity.as_str())?.0, name)));
     let (used, names): (Vec<_>, Vec<_>) = uses.map(|(used, name)| (used, name.clone())).unzip();
+    if !used.is_empty() {
+        sqlx::query!(
+            "INSERT INTO resource_user (resource_id, application_id, name)
+             SELECT resource_id, $2, name FROM UNNEST($1::uuid[], $3::text[]) AS new (resource_id, name)
+             ON CONFLICT DO NOTHING",
+            &used,
+            id.0,
+            &names,
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    if new {
+        return Ok(());
+    }
     let dropped = sqlx::query_scalar!(
         "DELETE FROM resource_user WHERE application_id = $2
            AND NOT EXISTS (SELECT FROM UNNEST($1::uuid[], $3::text[]) AS kept (id, name)
@@ -231,16 +257,6 @@ async fn set_uses(
     )
     .fetch_all(&mut *conn)
     .await?;
-    sqlx::query!(
-        "INSERT INTO resource_user (resource_id, application_id, name)
-         SELECT resource_id, $2, name FROM UNNEST($1::uuid[], $3::text[]) AS new (resource_id, name)
-         ON CONFLICT DO NOTHING",
-        &used,
-        id.0,
-        &names,
-    )
-    .execute(&mut *conn)
-    .await?;
     crate::store::resource::hand_over(conn, id, &dropped).await
 }
 
@@ -250,31 +266,38 @@ async fn link(
     submission: &Submission,
     ids: &BTreeMap<&str, ResourceId>,
     linked: &[(ResourceId, &Wanted)],
+    relinked: bool,
 ) -> Result<()> {
     let edges = linked.iter().flat_map(|(id, wanted)| {
         let needs = wanted.depends_on.iter().filter_map(|name| submission.resources.get(name));
         needs.filter_map(|needed| Some((id.0, ids.get(needed.identity.as_str())?.0)))
     });
     let (dependents, needed): (Vec<_>, Vec<_>) = edges.unzip();
-    sqlx::query!(
-        "WITH dropped AS (
-             SELECT d.resource_id, d.depends_on_id,
-                    r.applied_params IS NULL AND r.current_run_id IS NULL
-                    AND NOT EXISTS (SELECT FROM run WHERE run.resource_id = r.id AND run.started_at IS NOT NULL) AS untouched
-             FROM resource_dependency d JOIN resource r ON r.id = d.resource_id
-             WHERE d.resource_id = ANY ($1)
-               AND NOT EXISTS (SELECT FROM UNNEST($2::uuid[], $3::uuid[]) AS new (dependent, needed)
-                               WHERE new.dependent = d.resource_id AND new.needed = d.depends_on_id)),
-         forgotten AS (DELETE FROM resource_dependency d USING dropped
-                       WHERE dropped.untouched AND (d.resource_id, d.depends_on_id) = (dropped.resource_id, dropped.depends_on_id))
-         UPDATE resource_dependency d SET wanted = false FROM dropped
-         WHERE NOT dropped.untouched AND (d.resource_id, d.depends_on_id) = (dropped.resource_id, dropped.depends_on_id)",
-        &linked.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
-        &dependents,
-        &needed,
-    )
-    .execute(&mut *conn)
-    .await?;
+    // Only what was there before can have needed something else.
+    if relinked {
+        sqlx::query!(
+            "WITH dropped AS (
+                 SELECT d.resource_id, d.depends_on_id,
+                        r.applied_params IS NULL AND r.current_run_id IS NULL
+                        AND NOT EXISTS (SELECT FROM run WHERE run.resource_id = r.id AND run.started_at IS NOT NULL) AS untouched
+                 FROM resource_dependency d JOIN resource r ON r.id = d.resource_id
+                 WHERE d.resource_id = ANY ($1)
+                   AND NOT EXISTS (SELECT FROM UNNEST($2::uuid[], $3::uuid[]) AS new (dependent, needed)
+                                   WHERE new.dependent = d.resource_id AND new.needed = d.depends_on_id)),
+             forgotten AS (DELETE FROM resource_dependency d USING dropped
+                           WHERE dropped.untouched AND (d.resource_id, d.depends_on_id) = (dropped.resource_id, dropped.depends_on_id))
+             UPDATE resource_dependency d SET wanted = false FROM dropped
+             WHERE NOT dropped.untouched AND (d.resource_id, d.depends_on_id) = (dropped.resource_id, dropped.depends_on_id)",
+            &linked.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
+            &dependents,
+            &needed,
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    if dependents.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "INSERT INTO resource_dependency (resource_id, depends_on_id)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[])

@@ -16,6 +16,7 @@ use crate::{
     store::{
         Result,
         application::{self, Deletion},
+        run,
         submit::{self, Refusal, Submission, Submitted},
     },
 };
@@ -36,6 +37,14 @@ pub struct ToAsk {
     pub team: String,
     /// Who asked for the run.
     pub requested_by: String,
+    /// Teams beside it that the run may act for.
+    pub acts_for: Vec<String>,
+}
+
+impl ToAsk {
+    fn may_act_for(&self, team: &str) -> bool {
+        run::acts_for(&self.team, &self.acts_for, team)
+    }
 }
 
 /// Up to `limit` steps that are to ask for resources and have not.
@@ -45,7 +54,9 @@ pub struct ToAsk {
 pub async fn to_ask(executor: impl PgExecutor<'_>, limit: i64) -> Result<Vec<ToAsk>> {
     Ok(sqlx::query_as!(
         ToAsk,
-        r#"SELECT s.id AS "step_id: StepId", s.run_id AS "run_id: RunId", s.wait AS "wait!", run.team, run.requested_by
+        r#"SELECT s.id AS "step_id: StepId", s.run_id AS "run_id: RunId", s.wait AS "wait!", run.team, run.requested_by,
+                  -- What starts with a run may do no more than it.
+                  coalesce((SELECT root.acts_for FROM run root WHERE root.id = run.root_run_id), '{}') AS "acts_for!"
            FROM step s JOIN run ON run.id = s.run_id
            WHERE s.status = 'waiting' AND s.wait ->> 'kind' IN ('child', 'resources') AND NOT (s.wait ? 'run' OR s.wait ? 'asked')
              AND s.wait ->> 'kind' = 'resources' AND run.finished_at IS NULL
@@ -104,6 +115,9 @@ pub async fn ask_create(conn: &mut PgConnection, step: &ToAsk, submission: &Subm
     if !lock(conn, step).await? {
         return Ok(AskOutcome::Stale);
     }
+    if let Some(team) = submission.team.as_ref().filter(|team| !step.may_act_for(team)) {
+        return Ok(AskOutcome::Refused(Refusal::OtherTeam(team.clone())));
+    }
     let (application_id, generation) = match submit::submit(conn, submission).await? {
         Submitted::Accepted { id, generation, .. } | Submitted::Unchanged { id, generation } => (id, generation),
         Submitted::Refused(refusal) => return Ok(AskOutcome::Refused(refusal)),
@@ -121,7 +135,9 @@ pub async fn ask_delete(conn: &mut PgConnection, step: &ToAsk, name: &str) -> Re
     if !lock(conn, step).await? {
         return Ok(AskOutcome::Stale);
     }
-    let Some(found) = application::find(&mut *conn, name).await? else {
+    // Another team's is none that the run may know of.
+    let found = application::find(&mut *conn, name).await?.filter(|found| step.may_act_for(&found.team));
+    let Some(found) = found else {
         return Ok(AskOutcome::Undeletable(format!("there is no application '{name}'")));
     };
     let asked = Asked { application_id: found.id, application: found.name, generation: found.generation };

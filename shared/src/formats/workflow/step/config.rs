@@ -10,7 +10,7 @@ use super::{
         },
         dialect::Dialect,
     },
-    KNOWN, is_config,
+    KNOWN, OWN, is_config,
 };
 
 /// What older files write beside `config`.
@@ -57,7 +57,8 @@ pub(super) const FOLDED: [&str; 37] = [
 const CALL: [&str; 4] = ["workflow", "provider", "inputs", "parameters"];
 
 pub(super) fn report_unknown(fields: &Fields<'_>, dialect: Dialect) {
-    let known: Vec<&str> = KNOWN.iter().chain(&FOLDED).copied().collect();
+    let own: &[&str] = if dialect.is_older() { &[] } else { &OWN };
+    let known: Vec<&str> = KNOWN.iter().chain(&FOLDED).chain(own).copied().collect();
     for key in fields.keys().filter(|key| !known.contains(key)) {
         let Some(at) = fields.given(key) else { continue };
         if dialect.is_older() && !fields.at.mistyped(key, &known) {
