@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     sources,
-    tasks::{Pass, Scheduler, Task},
+    tasks::{Pass, Scheduler, Task, bulk, deliver, notify, stream},
 };
 
 /// Passes over the woken tasks before the timer gets its turn, however much there is to do.
@@ -31,12 +31,17 @@ async fn work(scheduler: &Scheduler) {
         () = woken(scheduler) => {}
         () = timed(scheduler) => {}
         () = sources::run(scheduler) => {}
+        () = bulk::run(scheduler) => {}
+        () = deliver::run(scheduler) => {}
+        () = notify::run(scheduler) => {}
+        () = stream::run(scheduler) => {}
     }
 }
 
 async fn woken(scheduler: &Scheduler) {
     let period = Duration::from_millis(scheduler.config.scheduler.period_ms);
     let mut listener: Option<Listener> = None;
+    let mut heard = false;
     loop {
         // Listen before looking: what is committed after the look then wakes us.
         if listener.is_none() {
@@ -49,19 +54,29 @@ async fn woken(scheduler: &Scheduler) {
                 Err(_) => None,
             };
         }
+        let mut all = true;
         for _ in 0..MAX_PASSES {
-            let mut worked = false;
-            for task in Task::WOKEN {
-                worked |= attempt(scheduler, task).await == Pass::Worked;
+            let mut worked = submitted(scheduler).await == Pass::Worked;
+            // What these two did is nothing to the others, which have looked since; and the run that was promoted begins at
+            // this moment, on the same database.
+            if std::mem::take(&mut all) {
+                for task in Task::WOKEN {
+                    all |= attempt(scheduler, task).await == Pass::Worked;
+                }
+                worked |= all;
             }
             if !worked {
                 break;
             }
         }
+        // After the passes: somebody waits for what they do, and nobody for a look at the sources.
+        if std::mem::take(&mut heard) {
+            scheduler.providers.wake();
+        }
         match &mut listener {
             None => sleep(period).await,
             Some(connected) => match timeout(period, connected.woken()).await {
-                Ok(Ok(())) => scheduler.providers.wake(),
+                Ok(Ok(())) => heard = true,
                 Err(_) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "lost the connection that listens to Postgres");
@@ -69,6 +84,18 @@ async fn woken(scheduler: &Scheduler) {
                     sleep(Duration::from_millis(200)).await;
                 }
             },
+        }
+    }
+}
+
+/// From what was submitted to tickets, before anything else: somebody waits for it. What is ready does not wait for what has
+/// to be resolved first.
+async fn submitted(scheduler: &Scheduler) -> Pass {
+    match tokio::join!(attempt(scheduler, Task::Resolve), attempt(scheduler, Task::Promote)) {
+        (Pass::Idle, promoted) => promoted,
+        (Pass::Worked, _) => {
+            attempt(scheduler, Task::Promote).await;
+            Pass::Worked
         }
     }
 }

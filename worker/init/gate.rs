@@ -4,7 +4,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{IpAddr, Shutdown, TcpListener, TcpStream, ToSocketAddrs},
+    net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sys;
+use crate::{addresses, sys};
 
 /// Open connections of one gate. Two threads serve each.
 const MAX_CONNECTIONS: usize = 64;
@@ -95,11 +95,14 @@ fn accept(listener: &TcpListener, target: &Arc<str>) {
     }
 }
 
-/// The name is resolved for each connection: an address that moved is followed.
+/// The name is resolved for each connection: an address that moved is followed, unless to where no name may lead.
 fn forward(inner: TcpStream, target: &str) -> io::Result<()> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address that a name may have");
+    // Written as an address, it is meant.
+    let meant = target.parse::<SocketAddr>().is_ok();
     let outer = target
         .to_socket_addrs()?
+        .filter(|address| meant || addresses::may_be_named(address.ip()))
         .find_map(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(|error| last = error).ok());
     let Some(outer) = outer else { return Err(last) };
     let active = Arc::new(AtomicU64::new(sys::boot_ms()));

@@ -45,6 +45,8 @@ pub struct Command {
     pub deadline_ms: u64,
     /// Milliseconds between SIGTERM and SIGKILL.
     pub grace_ms: u64,
+    /// Bytes that files on disk may take; beyond that the step is killed. 0: not looked at.
+    pub max_disk: u64,
 }
 
 /// One message to the init.
@@ -67,6 +69,8 @@ pub struct Report {
     pub expired: bool,
     /// Whether somebody outside the container asked it to end: the worker, a person, or an engine that goes down.
     pub told: bool,
+    /// Whether the init killed it because its files took more than they may.
+    pub full: bool,
 }
 
 impl Message {
@@ -133,6 +137,7 @@ impl Command {
         }
         out.extend_from_slice(&self.deadline_ms.to_le_bytes());
         out.extend_from_slice(&self.grace_ms.to_le_bytes());
+        out.extend_from_slice(&self.max_disk.to_le_bytes());
     }
 
     fn get(body: &mut &[u8]) -> io::Result<Self> {
@@ -143,7 +148,8 @@ impl Command {
         let files = (0..get_u32(body)?)
             .map(|_| Ok(File { path: get_text(body)?, mode: get_u32(body)?, content: get_bytes(body)? }))
             .collect::<io::Result<_>>()?;
-        Ok(Self { nonce, argv, env, cwd, files, deadline_ms: get_u64(body)?, grace_ms: get_u64(body)? })
+        let (deadline_ms, grace_ms, max_disk) = (get_u64(body)?, get_u64(body)?, get_u64(body)?);
+        Ok(Self { nonce, argv, env, cwd, files, deadline_ms, grace_ms, max_disk })
     }
 }
 
@@ -151,7 +157,7 @@ impl Report {
     /// The line, with its mark and its newline.
     pub fn encode(&self, nonce: &str) -> Vec<u8> {
         let mark = char::from(REPORT_MARK);
-        let flags = u8::from(self.oom) + 2 * u8::from(self.expired) + 4 * u8::from(self.told);
+        let flags = u8::from(self.oom) + 2 * u8::from(self.expired) + 4 * u8::from(self.told) + 8 * u8::from(self.full);
         format!("{mark}{nonce} {} {flags}\n", self.code).into_bytes()
     }
 
@@ -161,7 +167,7 @@ impl Report {
         let (code, flags) = text.strip_prefix(nonce)?.strip_prefix(' ')?.split_once(' ')?;
         let flags: u8 = flags.parse().ok()?;
         let set = |bit: u8| flags & bit != 0;
-        Some(Self { code: code.parse().ok()?, oom: set(1), expired: set(2), told: set(4) })
+        Some(Self { code: code.parse().ok()?, oom: set(1), expired: set(2), told: set(4), full: set(8) })
     }
 }
 

@@ -14,6 +14,7 @@ use std::{
 
 use crate::{
     protocol::{self, Command, Message, Report},
+    room::Room,
     sys,
 };
 
@@ -30,6 +31,8 @@ struct Supervisor {
     kill_at: Option<u64>,
     expired: bool,
     told: bool,
+    room: Option<Room>,
+    full: bool,
     main: Option<(c_int, Option<i32>)>,
 }
 
@@ -54,11 +57,14 @@ pub fn run(wait_s: u64) -> i32 {
         kill_at: None,
         expired: false,
         told: false,
+        room: None,
+        full: false,
         main: None,
     };
     let code = supervisor.turn_until_ended();
     supervisor.end_leftovers();
-    let report = Report { code, oom: oom_killed(), expired: supervisor.expired, told: supervisor.told };
+    let Supervisor { expired, told, full, .. } = supervisor;
+    let report = Report { code, oom: oom_killed(), expired, told, full };
     if let Some(command) = &supervisor.command {
         let _ = io::stderr().write_all(&report.encode(&command.nonce));
     }
@@ -75,7 +81,17 @@ impl Supervisor {
             if let Some(code) = self.mind_the_clock(now) {
                 return code;
             }
-            let next = self.kill_at.unwrap_or(self.expires_at);
+            let mut next = self.kill_at.unwrap_or(self.expires_at);
+            if let Some(room) = self.room.as_mut().filter(|_| !self.full) {
+                if room.is_exceeded(now) {
+                    // At once: what it writes during a grace is what there is no room for.
+                    self.full = true;
+                    eprintln!("slipway: the files of this step take more room than they may; ending it");
+                    sys::kill(-1, sys::SIGKILL);
+                } else {
+                    next = next.min(room.next_look());
+                }
+            }
             let mut fds = [
                 sys::PollFd { fd: self.signals, events: sys::POLLIN, revents: 0 },
                 sys::PollFd { fd: if self.input.is_some() { 0 } else { -1 }, events: sys::POLLIN, revents: 0 },
@@ -168,6 +184,7 @@ impl Supervisor {
                     file.content = Vec::new();
                 }
                 self.main = Some((start(command)?, None));
+                self.room = (command.max_disk > 0).then(|| Room::new(command.max_disk));
                 command.env.clear();
                 command.argv.clear();
             }
@@ -226,6 +243,8 @@ fn start(command: &Command) -> Result<c_int, (i32, String)> {
 fn prepare_child() -> io::Result<()> {
     sys::unblock_signals()?;
     sys::setsid()?;
+    // Whoever answers people on this machine need not wait for a step's turn to be over.
+    sys::be_work();
     // When memory runs out the kernel should choose the step, never the init, which has to report it.
     sys::set_dumpable(true)?;
     if let Ok(mut score) = fs::OpenOptions::new().write(true).open("/proc/self/oom_score_adj") {

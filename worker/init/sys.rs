@@ -20,6 +20,7 @@ const SFD_FLAGS: c_int = 0o2000000 | 0o4000;
 const WNOHANG: c_int = 1;
 const PR_SET_DUMPABLE: c_int = 4;
 const CLOCK_BOOTTIME: c_int = 7;
+const SCHED_BATCH: c_int = 3;
 pub const POLLIN: i16 = 1;
 
 #[repr(C)]
@@ -52,8 +53,10 @@ unsafe extern "C" {
     fn clock_gettime(clock: c_int, at: *mut Timespec) -> c_int;
     #[link_name = "poll"]
     fn c_poll(fds: *mut PollFd, count: u64, timeout_ms: c_int) -> c_int;
+    fn getuid() -> u32;
     #[link_name = "setsid"]
     fn c_setsid() -> c_int;
+    fn sched_setscheduler(pid: c_int, policy: c_int, priority: *const c_int) -> c_int;
     #[link_name = "read"]
     fn c_read(fd: c_int, buffer: *mut u8, count: usize) -> isize;
 }
@@ -140,10 +143,24 @@ pub fn set_dumpable(yes: bool) -> io::Result<()> {
     checked(unsafe { prctl(PR_SET_DUMPABLE, u64::from(yes), 0_u64, 0_u64, 0_u64) }).map(|_| ())
 }
 
+/// The user that the calling process runs as.
+pub fn own_user() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { getuid() }
+}
+
 /// Makes the calling process the leader of a session and of a process group of its own.
 pub fn setsid() -> io::Result<()> {
     // SAFETY: takes nothing.
     checked(unsafe { c_setsid() }).map(|_| ())
+}
+
+/// Has the kernel take the calling process, and all that it starts, for work that nobody looks at: it gets as much of the
+/// processors as before, and takes no other's place in the middle of its turn. Where that may not be asked for, nothing changes.
+pub fn be_work() {
+    let priority = 0;
+    // SAFETY: one number is read, the priority, which lives across the call.
+    unsafe { sched_setscheduler(0, SCHED_BATCH, &raw const priority) };
 }
 
 /// Milliseconds since the machine started, those it slept through too.

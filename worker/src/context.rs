@@ -12,7 +12,9 @@ use shared::{
     config::Config,
     domain::{ids::WorkerId, plan::Plan},
     queue::LiveLogs,
+    secrets::Seals,
     store::{self, Store, bundle, plan},
+    traces::Traces,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -41,8 +43,12 @@ pub struct Context<E> {
     pub archive: Archive,
     /// Renders templates.
     pub renderer: Renderer,
+    /// Seals and opens secrets.
+    pub seals: Seals,
     /// Shows log lines while they are written.
     pub live: LiveLogs,
+    /// Makes spans of runs and their steps.
+    pub traces: Traces,
     /// Keeps the leases.
     pub keeper: Arc<Keeper<E>>,
     /// Containers at once, over all runs.
@@ -84,6 +90,8 @@ impl<E: Engine> Context<E> {
             engine_id,
             archive,
             renderer,
+            seals: Seals::default(),
+            traces: Traces::default(),
             live,
             keeper,
             containers: Semaphore::new(slots * CONTAINERS_PER_SLOT),
@@ -93,6 +101,20 @@ impl<E: Engine> Context<E> {
             bundles: Mutex::default(),
             config,
         }
+    }
+
+    /// With these keys; a new one has none, and stores sensitive values as they are.
+    #[must_use]
+    pub fn with_seals(mut self, seals: Seals) -> Self {
+        self.seals = seals;
+        self
+    }
+
+    /// With this to make spans; a new one makes none.
+    #[must_use]
+    pub fn with_traces(mut self, traces: Traces) -> Self {
+        self.traces = traces;
+        self
     }
 
     /// How long a lease lasts without renewal.

@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use shared::{
-    config::{Config, ProviderSettings, SecretSource},
+    config::{Config, ProviderSettings},
     domain::{
         plan::{PlannedStep, StepType},
         run::error_code,
+        service::{Check, Readiness, Service},
     },
+    secrets::{SecretError, Sources},
     store::lease::Wait,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     container::Setback,
     engine::StepFile,
+    images,
     mask::Mask,
     privileges::{self, Granted},
     render::{RenderError, RenderRequest, Renderer},
@@ -76,8 +80,12 @@ pub struct Contract<'a> {
     pub provider: &'a str,
     /// What its templates and its condition see.
     pub data: &'a Map<String, Value>,
+    /// The secrets that are named in that, by their names.
+    pub named: &'a BTreeMap<String, Zeroizing<String>>,
     /// Learns the secrets that the step is given.
     pub mask: &'a Mask,
+    /// Where secrets of the configuration are.
+    pub sources: &'a Sources,
 }
 
 impl Contract<'_> {
@@ -118,7 +126,8 @@ impl Contract<'_> {
 
         let settings = self.config.providers.get(self.provider);
         let targets = texts(&filled["egress"]);
-        let granted = privileges::grant(kind, &targets, self.provider, settings, &self.config.sandbox)
+        let uses_services = !step.services.is_empty();
+        let granted = privileges::grant(kind, &targets, uses_services, self.provider, settings, &self.config.sandbox)
             .map_err(|why| refused(step, why))?;
         let mut files: Vec<StepFile> = kind
             .files
@@ -130,19 +139,72 @@ impl Contract<'_> {
                 content: content.into(),
             })
             .collect();
-        for name in &step.secrets {
-            let secret = read_secret(self.provider, settings, name).await.map_err(|why| refused(step, why))?;
-            self.mask.add(&secret);
-            files.push(StepFile {
-                path: format!("/run/slipway/secrets/{name}"),
-                mode: 0o400,
-                content: Bytes::from(secret),
-            });
-        }
+        files.extend(self.secrets(&format!("step {}", step.name), &step.secrets).await?);
         let mut env = variables(&made["env"]);
         env.extend(variables(&filled["env"]));
         let (image, argv) = (text(&made["image"]), texts(&made["command"]));
+        images::admit(kind, &image, &self.config.sandbox).map_err(|why| refused(step, why))?;
         Ok(Prepared::Container(Box::new(Ready { image, argv, env, files, granted })))
+    }
+
+    /// Fills in a service of the run. It has no workspace, and no files but its secrets.
+    ///
+    /// # Errors
+    /// When a template fails, a secret is missing, or the instance does not allow what it asks for.
+    pub async fn make_service_ready(&self, service: &Service) -> Result<(Ready, Option<Readiness>), Setback> {
+        let of = format!("service {}", service.name);
+        let asked = match service.ready.as_ref().map(|ready| &ready.check) {
+            Some(Check::Command(argv)) => argv.as_slice(),
+            Some(Check::Tcp(_)) | None => &[],
+        };
+        let values = object(json!({
+            "image": service.image, "command": service.command, "env": service.env, "asked": asked,
+        }));
+        let request = RenderRequest { context: self.data.clone(), values, ..RenderRequest::default() };
+        let filled = self.renderer.render(request).await.map_err(|error| setback(&of, &error))?.values;
+        let refused = |why: &dyn std::fmt::Display| Setback::Failed(Failure::plan(format!("{of}: {why}")));
+        let image = text(&filled["image"]);
+        images::admit_service(&image, &self.config.sandbox).map_err(|why| refused(&why))?;
+        let granted = privileges::grant_service(service, &self.config.sandbox).map_err(|why| refused(&why))?;
+        let files = self.secrets(&of, &service.secrets).await?;
+        let ready = service.ready.clone().map(|ready| match ready.check {
+            Check::Command(_) => Readiness { check: Check::Command(texts(&filled["asked"])), ..ready },
+            Check::Tcp(_) => ready,
+        });
+        let (argv, env) = (texts(&filled["command"]), variables(&filled["env"]));
+        Ok((Ready { image, argv, env, files, granted }, ready))
+    }
+
+    /// Secrets of the provider's settings, and those that the run names, each as a file. Where both have one of a name, nobody
+    /// could tell whose a step reads: it gets neither.
+    async fn secrets(&self, of: &str, names: &[String]) -> Result<Vec<StepFile>, Setback> {
+        let settings = self.config.providers.get(self.provider);
+        if let Some(name) = names.iter().find(|name| self.named.contains_key(*name)) {
+            let why = format!(
+                "{of}: the run's secret {name} is called like one of the provider {}; store it under another name",
+                self.provider
+            );
+            return Err(Setback::Failed(Failure::plan(why)));
+        }
+        let mut files: Vec<StepFile> = self.named.iter().map(|(name, secret)| file_of(name, secret)).collect();
+        for name in names {
+            let secret = self.read_secret(settings, name).await.map_err(|error| of_secret(of, name, error))?;
+            self.mask.add(&secret);
+            files.push(file_of(name, &secret));
+        }
+        Ok(files)
+    }
+
+    /// A secret of the provider's settings, as it is now.
+    async fn read_secret(
+        &self,
+        settings: Option<&ProviderSettings>,
+        name: &str,
+    ) -> Result<Zeroizing<String>, SecretError> {
+        match settings.and_then(|settings| settings.secrets.get(name)) {
+            Some(source) => self.sources.read(source).await,
+            None => Err(SecretError::Refused(format!("set providers.{}.secrets.{name}", self.provider))),
+        }
     }
 
     /// Whether the step's condition holds; one without a condition always does.
@@ -156,6 +218,16 @@ impl Contract<'_> {
         let rendered = rendered.map_err(|error| setback(&format!("step {}", step.name), &error))?;
         Ok(rendered.condition != Some(false))
     }
+}
+
+/// Where a step finds a secret of this name.
+#[must_use]
+pub fn secret_path(name: &str) -> String {
+    format!("/run/slipway/secrets/{name}")
+}
+
+fn file_of(name: &str, secret: &str) -> StepFile {
+    StepFile { path: secret_path(name), mode: 0o400, content: Bytes::copy_from_slice(secret.as_bytes()) }
 }
 
 /// What the schema says is meant where a step says nothing.
@@ -233,24 +305,14 @@ pub(crate) fn check(kind: &StepType, config: &Value) -> Result<(), String> {
     if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
 }
 
-/// Secrets larger than this are a mistake.
-const SECRET: u64 = 256 * 1024;
-
-async fn read_secret(provider: &str, settings: Option<&ProviderSettings>, name: &str) -> Result<String, String> {
-    let source = settings.and_then(|settings| settings.secrets.get(name));
-    match source {
-        None => Err(format!("the secret {name} is not configured: set providers.{provider}.secrets.{name}")),
-        Some(SecretSource::Env(variable)) => std::env::var(variable)
-            .map_err(|_| format!("the secret {name} is not there: the worker has no variable {variable}")),
-        Some(SecretSource::File(path)) => {
-            let missing =
-                |error: std::io::Error| format!("the secret {name} cannot be read from {}: {error}", path.display());
-            if tokio::fs::metadata(path).await.map_err(missing)?.len() > SECRET {
-                return Err(format!("the secret {name} has more than {SECRET} bytes"));
-            }
-            let text = tokio::fs::read_to_string(path).await.map_err(missing)?;
-            Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+/// Why a secret cannot be had; its keeper may answer later.
+fn of_secret(of: &str, name: &str, error: SecretError) -> Setback {
+    match Setback::from(error) {
+        Setback::Passing(why) => Setback::Passing(format!("the secret {name}: {why}")),
+        Setback::Failed(failure) => {
+            Setback::Failed(Failure::plan(format!("{of}: the secret {name} cannot be had: {}", failure.message)))
         }
+        halt @ Setback::Halt(_) => halt,
     }
 }
 

@@ -1,7 +1,13 @@
 //! What templates and conditions see: `.parameters`, `.steps`, `.variables`, `.settings`, `.run`, and in a loop `.item` and `.index`.
 
 use serde_json::{Map, Value, json};
-use shared::{domain::step::StepStatus, store::lease::Claimed};
+use shared::{
+    domain::step::StepStatus,
+    secrets::token::{self, Part, Token},
+    store::lease::Claimed,
+};
+
+use crate::contract::secret_path;
 
 /// What does not change while a run is driven.
 #[derive(Clone, Debug)]
@@ -23,6 +29,7 @@ impl RunData {
             run: json!({
                 "id": claimed.lease.run_id, "operation": claimed.operation, "kind": claimed.kind, "team": claimed.team,
                 "application": claimed.application, "resource": claimed.resource,
+                "secret_files": secret_files(&claimed.inputs),
             }),
             variables: Map::new(),
         }
@@ -74,8 +81,34 @@ impl RunData {
     }
 }
 
+/// Where the secret is that a parameter is, for each that is one and nothing else.
+fn secret_files(inputs: &Value) -> Map<String, Value> {
+    let file = |(name, value): (&String, &Value)| {
+        let mut parts = token::parts(value.as_str()?);
+        match (parts.next()?, parts.next()) {
+            (Part::Token(Token::Secret { name: secret }), None) => Some((name.clone(), secret_path(secret).into())),
+            _ => None,
+        }
+    };
+    inputs.as_object().into_iter().flatten().filter_map(file).collect()
+}
+
 /// Adds the element of a loop.
 pub fn add_item(context: &mut Map<String, Value>, item: &Value, index: i32) {
     context.insert("item".to_owned(), item.clone());
     context.insert("index".to_owned(), Value::from(index));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_secret_is_told_for_a_parameter_that_is_one_and_nothing_else() {
+        let inputs = json!({
+            "password": token::of_secret("DB_PASSWORD", "t1"), "url": format!("x{}", token::of_secret("DB_PASSWORD", "t1")),
+            "twice": token::of_secret("A", "t1") + &token::of_secret("B", "t1"), "plain": "text", "number": 3, "empty": "",
+        });
+        assert_eq!(Value::Object(secret_files(&inputs)), json!({"password": "/run/slipway/secrets/DB_PASSWORD"}));
+    }
 }

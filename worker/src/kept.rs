@@ -6,14 +6,13 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use shared::{
-    domain::{
-        ids::{ResourceId, RunId},
-        states::Applied,
-    },
-    store::{Store, lease, state},
+    domain::{ids::ResourceId, states::Applied},
+    secrets::{SecretError, blob, seals},
+    store::{Store, lease, lease::Claimed, state},
 };
 
 use crate::{
+    context::Context,
     engine::{Engine, EngineError},
     held::{Halt, Held},
     tree::only_file,
@@ -40,6 +39,8 @@ pub struct Kept {
     path: String,
     /// Of the last version sent.
     sent: String,
+    /// What it is sealed with.
+    key: Option<Arc<seals::TeamKey>>,
 }
 
 /// What a step that keeps state begins with.
@@ -51,6 +52,8 @@ pub enum Begun {
     Uncertain,
     /// Someone else works on the state.
     Locked(String),
+    /// It is sealed, and its key cannot be had.
+    Sealed(SecretError),
 }
 
 impl Kept {
@@ -58,13 +61,14 @@ impl Kept {
     ///
     /// # Errors
     /// When the lease is lost.
-    pub async fn begin(
-        store: Store,
+    pub async fn begin<E: Engine>(
+        worker: &Context<E>,
         held: Arc<Held>,
-        root: RunId,
+        claimed: &Claimed,
         resource: ResourceId,
         path: &str,
     ) -> Result<Begun, Halt> {
+        let (store, root) = (worker.store.clone(), claimed.root_run_id);
         let pool = store.pool().clone();
         let lease = held.lease;
         if held.attempt(|| lease::lock_state(&pool, lease, resource)).await? == Applied::Stale {
@@ -80,20 +84,40 @@ impl Kept {
                 }
             };
         }
-        let (newest, uncertain) = held.attempt(|| lease::latest_state(&pool, resource)).await?;
+        let (newest, uncertain) = held.write("state", || lease::latest_state(&pool, lease, resource)).await?;
         if uncertain.is_some() {
             return Ok(Begun::Uncertain);
         }
         // An empty version says that a person removed the state.
         let content = newest.map(|version| version.content).filter(|content| !content.is_empty());
+        let key = match key(worker, &held, claimed).await {
+            Ok(key) => key,
+            Err(error) => return Ok(Begun::Sealed(error)),
+        };
+        let content = match content.map(|content| (blob::key_of(&content), content)) {
+            Some((Some(id), content)) => {
+                let key = worker.seals.key_of_run(&store, lease, &claimed.team, Some(id)).await;
+                match key.and_then(|key| seals::open_state(&key, resource.0, &content)) {
+                    Ok(content) => Some(content),
+                    Err(error) => return Ok(Begun::Sealed(error)),
+                }
+            }
+            plain => plain.map(|(_, content)| content),
+        };
         let sent = content.as_deref().map(md5_of).unwrap_or_default();
-        Ok(Begun::Ready(Box::new(Self { store, held, resource, path: path.to_owned(), sent }), content))
+        Ok(Begun::Ready(Box::new(Self { store, held, resource, path: path.to_owned(), sent, key }), content))
     }
 
     /// One that sends what an earlier attempt left, without a look at what is stored.
     #[must_use]
-    pub fn of_earlier(store: Store, held: Arc<Held>, resource: ResourceId, path: &str) -> Self {
-        Self { store, held, resource, path: path.to_owned(), sent: String::new() }
+    pub fn of_earlier(
+        store: Store,
+        held: Arc<Held>,
+        resource: ResourceId,
+        path: &str,
+        key: Option<Arc<seals::TeamKey>>,
+    ) -> Self {
+        Self { store, held, resource, path: path.to_owned(), sent: String::new(), key }
     }
 
     /// Sends the file's content to Postgres if it is new and whole. No file is fine: nothing was made yet.
@@ -113,14 +137,31 @@ impl Kept {
         // Caught while it is written: the next look finds it whole.
         let Ok(header) = serde_json::from_slice::<Header>(&content) else { return Ok(Ok(())) };
         let (pool, lease, resource) = (self.store.pool(), self.held.lease, self.resource);
+        let stored = match &self.key {
+            Some(key) => blob::seal(key.id, &key.key, resource.0, &content),
+            None => content,
+        };
         self.held
-            .write("state", || {
-                lease::store_state(pool, lease, resource, header.serial, &header.lineage, &md5, &content)
-            })
+            .write("state", || lease::store_state(pool, lease, resource, header.serial, &header.lineage, &md5, &stored))
             .await?;
         self.sent = md5;
         Ok(Ok(()))
     }
+}
+
+/// The key that states of the run's team are sealed with; none without a keyring.
+///
+/// # Errors
+/// When it cannot be had.
+pub async fn key<E: Engine>(
+    worker: &Context<E>,
+    held: &Held,
+    claimed: &Claimed,
+) -> Result<Option<Arc<seals::TeamKey>>, SecretError> {
+    if !worker.seals.is_on() {
+        return Ok(None);
+    }
+    worker.seals.key_of_run(&worker.store, held.lease, &claimed.team, None).await.map(Some)
 }
 
 async fn read<E: Engine>(engine: &E, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {

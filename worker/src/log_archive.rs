@@ -54,6 +54,7 @@ pub async fn archive<E: Engine>(cx: &Context<E>, run: RunId) -> anyhow::Result<(
         sha256: Sha256::digest(&content).to_vec(),
         bytes: i64::try_from(content.len())?,
         lines,
+        pruned_at: None,
     };
     cx.archive.put(&key, content.into()).await.context("the archive did not take the log")?;
     log::record_archived(pool, run, &archived).await?;

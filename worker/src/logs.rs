@@ -1,6 +1,9 @@
 //! The log of a run: one writer numbers the lines of all its steps, stores them in batches, then shows them live.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -9,7 +12,7 @@ use shared::{
     queue::LiveLogs,
     store::{
         Store, lease,
-        lease::{LogEnd, LogLine, StepOutcome},
+        lease::{Begun, LogEnd, LogLine, StepOutcome},
     },
 };
 use tokio::sync::{mpsc, oneshot};
@@ -26,11 +29,21 @@ const QUEUED: usize = 2_000;
 const BATCH: usize = 200;
 /// How long a line waits for others to share its statement.
 const LINGER: Duration = Duration::from_millis(60);
+/// How long a step may say nothing until it is recorded that its command runs; else the lines, or the end, bring that along.
+const SILENT: Duration = Duration::from_secs(2);
 /// Bytes of one line; the engine sends longer ones in parts of 16 KiB, masks may lengthen them.
 const LINE: usize = 64 * 1024;
+/// Bytes of a part of a longer line, but for a character that was cut in two at its end.
+const PART: usize = 16 * 1024 - 4;
+
+/// Bytes that an attempt may write beyond its limit after each gap: the end of what was too much.
+const AFTER_GAP: u64 = 128 * 1024;
 
 enum Entry {
     Line(Unnumbered),
+    Begun(Begun),
+    /// Everything before it is stored when this is told.
+    Flush(oneshot::Sender<()>),
     Close(Box<Closing>),
 }
 
@@ -66,14 +79,24 @@ impl RunLog {
     #[must_use]
     pub fn open(store: Store, held: Arc<Held>, live: LiveLogs, mask: Arc<Mask>, cursor: i64, max_bytes: u64) -> Self {
         let (entries, incoming) = mpsc::channel(QUEUED);
-        tokio::spawn(Writer { store, held, live, next: cursor, batch: Vec::with_capacity(BATCH) }.run(incoming));
+        let batch = Vec::with_capacity(BATCH);
+        tokio::spawn(Writer { store, held, live, next: cursor, batch, begun: Vec::new() }.run(incoming));
         Self { entries, mask, max_bytes }
     }
 
     /// The log of one try of a step.
     #[must_use]
     pub fn attempt(&self, step: &str, number: i16) -> AttemptLog {
-        AttemptLog { log: self.clone(), step: step.to_owned(), number, lines: 0, bytes: 0, cut: 0, gaps: 0 }
+        AttemptLog {
+            log: self.clone(),
+            step: step.to_owned(),
+            number,
+            lines: 0,
+            bytes: 0,
+            cut: 0,
+            gaps: 0,
+            held: Default::default(),
+        }
     }
 }
 
@@ -88,30 +111,76 @@ pub struct AttemptLog {
     /// Lines dropped because the limit was reached.
     cut: i64,
     gaps: i64,
+    /// Of standard output and error: the end of a part of a long line, which a secret may go on behind.
+    held: [String; 2],
 }
 
 impl AttemptLog {
     /// Adds a line that the step printed. Waits when Postgres is behind.
     pub async fn output(&mut self, line: OutputLine) {
-        let stream = match line.stream {
-            OutputStream::Stdout => "stdout",
-            OutputStream::Stderr => "stderr",
+        let (stream, at) = match line.stream {
+            OutputStream::Stdout => ("stdout", 0),
+            OutputStream::Stderr => ("stderr", 1),
             OutputStream::Gap => {
                 self.gaps += 1;
+                // What the engine passes on after one, it has bounded itself.
+                self.bytes = self.bytes.saturating_sub(AFTER_GAP);
                 return self.push(line.at, "gap", &line.text).await;
             }
         };
         self.bytes += line.text.len() as u64 + 1;
         if self.bytes > self.log.max_bytes {
             self.cut += 1;
-        } else {
-            self.push(line.at, stream, &line.text).await;
+            return;
         }
+        let mut text = std::mem::take(&mut self.held[at]);
+        text.push_str(&line.text);
+        // A full part: the line may go on in the next.
+        if line.text.len() >= PART {
+            let cut = self.log.mask.safe_cut(&text);
+            self.held[at] = text.split_off(cut);
+        }
+        self.push(line.at, stream, &text).await;
+    }
+
+    /// Shows what was held back.
+    async fn release(&mut self) {
+        for (at, stream) in ["stdout", "stderr"].into_iter().enumerate() {
+            let text = std::mem::take(&mut self.held[at]);
+            if !text.is_empty() {
+                self.push(Utc::now(), stream, &text).await;
+            }
+        }
+    }
+
+    /// The command of this try, of this step, has begun.
+    pub async fn begun(&self, step: StepId) {
+        let begun = Begun { step, number: self.number, at: Instant::now() };
+        let _ = self.log.entries.send(Entry::Begun(begun)).await;
     }
 
     /// Adds a line of Slipway's own.
     pub async fn system(&mut self, text: &str) {
+        self.release().await;
         self.push(Utc::now(), "system", text).await;
+    }
+
+    /// Ends a log that no step's outcome closes, a service's, and returns when it is stored, or never can be.
+    pub async fn end(mut self) {
+        self.close_text().await;
+        let (done, stored) = oneshot::channel();
+        if self.log.entries.send(Entry::Flush(done)).await.is_ok() {
+            let _ = stored.await;
+        }
+    }
+
+    /// Shows what was held back, and tells of what was not kept.
+    async fn close_text(&mut self) {
+        self.release().await;
+        if self.cut > 0 {
+            let text = format!("{} lines were not kept: an attempt may write {} bytes", self.cut, self.log.max_bytes);
+            self.push(Utc::now(), "gap", &text).await;
+        }
     }
 
     async fn push(&mut self, at: DateTime<Utc>, stream: &'static str, text: &str) {
@@ -131,10 +200,7 @@ impl AttemptLog {
     /// # Errors
     /// When the lease is lost.
     pub async fn close(mut self, step: StepId, outcome: StepOutcome) -> Result<StepOutcome, Halt> {
-        if self.cut > 0 {
-            let text = format!("{} lines were not kept: an attempt may write {} bytes", self.cut, self.log.max_bytes);
-            self.push(Utc::now(), "gap", &text).await;
-        }
+        self.close_text().await;
         let (done, closed) = oneshot::channel();
         let (lines, gaps) = (self.lines, self.gaps + self.cut);
         let closing = Closing { step, number: self.number, outcome, lines, gaps, done };
@@ -151,12 +217,23 @@ struct Writer {
     live: LiveLogs,
     next: i64,
     batch: Vec<LogLine>,
+    /// Tries that have begun and of which that is not recorded, the oldest first.
+    begun: Vec<Begun>,
 }
 
 impl Writer {
     async fn run(mut self, mut incoming: mpsc::Receiver<Entry>) {
-        while let Some(first) = incoming.recv().await {
-            let Err(halt) = self.take(first, &mut incoming).await else { continue };
+        loop {
+            let next = match self.begun.first() {
+                Some(begun) => tokio::time::timeout_at((begun.at + SILENT).into(), incoming.recv()).await,
+                None => Ok(incoming.recv().await),
+            };
+            let done = match next {
+                Ok(Some(first)) => self.take(first, &mut incoming).await,
+                Ok(None) => return,
+                Err(_) => self.flush().await.map_err(Some),
+            };
+            let Err(halt) = done else { continue };
             // Whoever closes a log next hears why: a refused line must end the run, not send it round again.
             if let Some(halt @ Halt::Broken(_)) = halt {
                 while let Some(entry) = incoming.recv().await {
@@ -178,6 +255,12 @@ impl Writer {
         loop {
             match entry {
                 Some(Entry::Line(line)) => self.number(line),
+                Some(Entry::Begun(begun)) => self.begun.push(begun),
+                Some(Entry::Flush(done)) => {
+                    self.flush().await.map_err(Some)?;
+                    let _ = done.send(());
+                    return Ok(());
+                }
                 Some(Entry::Close(closing)) => return self.close(*closing).await,
                 None => return self.flush().await.map_err(Some),
             }
@@ -199,11 +282,15 @@ impl Writer {
     }
 
     async fn flush(&mut self) -> Result<(), Halt> {
-        if self.batch.is_empty() {
-            return Ok(());
+        let (pool, lease, lines, begun) = (self.store.pool(), self.held.lease, &self.batch, &self.begun);
+        if begun.is_empty() {
+            if !lines.is_empty() {
+                self.held.write("log", || lease::append_log(pool, lease, lines)).await?;
+            }
+        } else if !lines.is_empty() || begun.iter().any(|begun| begun.at.elapsed() >= SILENT) {
+            self.held.write("log", || lease::append_log_and_begun(pool, lease, lines, begun)).await?;
+            self.begun.clear();
         }
-        let (pool, lease, lines) = (self.store.pool(), self.held.lease, &self.batch);
-        self.held.write("log", || lease::append_log(pool, lease, lines)).await?;
         self.show().await;
         Ok(())
     }
@@ -212,13 +299,16 @@ impl Writer {
     async fn close(&mut self, closing: Closing) -> Result<(), Option<Halt>> {
         let Closing { step, number, outcome, lines, gaps, done } = closing;
         let (pool, lease) = (self.store.pool(), self.held.lease);
-        let end = LogEnd { rest: &self.batch, lines, gaps };
+        let is_it = |begun: &Begun| begun.step == step && begun.number == number;
+        let begun = self.begun.iter().copied().find(is_it);
+        let end = LogEnd { rest: &self.batch, lines, gaps, begun };
         let closed =
             self.held.write("step outcome", || lease::step_finished(pool, lease, step, number, &outcome, &end)).await;
         if let Err(halt) = closed {
             let _ = done.send(Err(halt));
             return Err(None);
         }
+        self.begun.retain(|begun| !is_it(begun));
         let _ = done.send(Ok(outcome));
         self.show().await;
         Ok(())

@@ -4,10 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use serde_json::{Value, json};
 use shared::{
+    domain::posture::Posture,
     queue::Gate,
-    store::worker::{self, NewWorker, WorkerState},
+    store::worker::{self, NewWorker, WorkerAsked, WorkerState},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,12 +21,14 @@ const DISK: Duration = Duration::from_secs(30);
 const NO_POSTGRES: &str = "Postgres does not answer";
 const NO_DISK: &str = "the engine's disk is nearly full";
 const NO_ENGINE: &str = "the engine does not answer";
+const CORDONED: &str = "a person wants it to take none for now";
+const DRAINED: &str = "a person wants it to end";
 
 /// Announces the worker; waits for Postgres as long as it takes, until `stop`.
 ///
 /// # Errors
 /// When another live worker keeps workspaces in another place: neither could go on where the other stopped.
-pub async fn register<E: Engine>(cx: &Context<E>, posture: Value, stop: &CancellationToken) -> anyhow::Result<()> {
+pub async fn register<E: Engine>(cx: &Context<E>, posture: Posture, stop: &CancellationToken) -> anyhow::Result<()> {
     let host =
         std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default();
     let name = if cx.config.worker.name.is_empty() { host.clone() } else { cx.config.worker.name.clone() };
@@ -36,8 +38,9 @@ pub async fn register<E: Engine>(cx: &Context<E>, posture: Value, stop: &Cancell
         host,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         queues: cx.config.worker.queues.clone(),
+        labels: cx.config.worker.labels.clone(),
         slots: i32::try_from(cx.config.worker.slots.max(1)).unwrap_or(i32::MAX),
-        posture: announced(cx, posture),
+        posture: serde_json::to_value(announced(cx, posture))?,
     };
     let mut pause = Pause::up_to(Duration::from_secs(2));
     while !stop.is_cancelled() {
@@ -65,31 +68,41 @@ pub async fn register<E: Engine>(cx: &Context<E>, posture: Value, stop: &Cancell
     Ok(())
 }
 
-fn announced<E: Engine>(cx: &Context<E>, posture: Value) -> Value {
-    let mut posture = match posture {
-        Value::Object(map) => map,
-        other => serde_json::Map::from_iter([("engine".to_owned(), other)]),
-    };
-    posture.insert("engine_id".into(), json!(cx.engine_id));
-    posture.insert("archive".into(), json!(cx.archive.id()));
-    posture.into()
+fn announced<E: Engine>(cx: &Context<E>, posture: Posture) -> Posture {
+    Posture { engine_id: Some(cx.engine_id.clone()), archive: Some(cx.archive.id().to_owned()), ..posture }
 }
 
-/// Says that the worker is there, and holds it back from new runs while it could not do them justice.
-pub async fn keep<E: Engine>(cx: Arc<Context<E>>, gate: Gate, posture: Value, stop: CancellationToken) {
+/// Says that the worker is there, and holds it back from new runs while it could not do them justice or people want it to take
+/// none. `drain` is cancelled when they want it to end.
+pub async fn keep<E: Engine>(
+    cx: Arc<Context<E>>,
+    gate: Gate,
+    posture: Posture,
+    drain: CancellationToken,
+    stop: CancellationToken,
+) {
     tokio::select! {
         () = stop.cancelled() => {}
-        () = beat(&cx, &gate, &posture, &stop) => {}
+        () = beat(&cx, &gate, &posture, &drain, &stop) => {}
         () = watch_disk(&cx, &gate) => {}
     }
 }
 
-async fn beat<E: Engine>(cx: &Context<E>, gate: &Gate, posture: &Value, stop: &CancellationToken) {
+async fn beat<E: Engine>(
+    cx: &Context<E>,
+    gate: &Gate,
+    posture: &Posture,
+    drain: &CancellationToken,
+    stop: &CancellationToken,
+) {
     loop {
         match worker::heartbeat(cx.store.pool(), cx.id).await {
-            Ok(true) => gate.open(NO_POSTGRES),
+            Ok(Some(asked)) => {
+                heed(asked, gate, drain);
+                gate.open(NO_POSTGRES);
+            }
             // It counts as gone: too long silent. It comes back under the same id, without its leases.
-            Ok(false) => {
+            Ok(None) => {
                 if let Err(error) = register(cx, posture.clone(), stop).await {
                     tracing::error!(worker.id = %cx.id, %error, "could not be announced again");
                 }
@@ -105,6 +118,17 @@ async fn beat<E: Engine>(cx: &Context<E>, gate: &Gate, posture: &Value, stop: &C
         metrics::gauge!("slipway_slots", "state" => "busy").set(busy);
         metrics::gauge!("slipway_slots", "state" => "free").set((f64::from(cx.config.worker.slots) - busy).max(0.0));
         tokio::time::sleep(HEARTBEAT).await;
+    }
+}
+
+fn heed(asked: WorkerAsked, gate: &Gate, drain: &CancellationToken) {
+    match asked {
+        WorkerAsked::Serve => gate.open(CORDONED),
+        WorkerAsked::Cordon => gate.close(CORDONED),
+        WorkerAsked::Drain => {
+            gate.close(DRAINED);
+            drain.cancel();
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use serde_json::{Map, Value, json};
 use shared::{
     domain::{
         plan::{Plan, PlannedStep, Runs},
+        service::Service,
         step::StepStatus,
     },
+    secrets::token,
     store::lease::Claimed,
 };
 
@@ -17,7 +19,7 @@ use crate::{
     engine::Engine,
     graph::Graph,
     held::Halt,
-    privileges,
+    images, privileges,
     render::{RenderRequest, RenderResponse, UNKNOWN},
 };
 
@@ -49,12 +51,17 @@ pub async fn preview<E: Engine>(
         shown.insert("order".to_owned(), order[at].into());
         steps.push(Value::Object(shown));
     }
+    let mut services = Vec::with_capacity(plan.services.len());
+    let context = data.context(std::iter::empty(), std::iter::empty());
+    for service in &plan.services {
+        services.push(shown_service(worker, service, &context).await?);
+    }
     let written = plan.outputs.iter().map(|(name, output)| (name.clone(), output.value.clone())).collect();
     let mut problems = Vec::new();
     let context = known_before(plan, data, |_| true);
     let outputs = fill(worker, &context, written, "outputs", &mut problems).await?;
     let all = json!({
-        "steps": steps, "outputs": outputs, "problems": problems, "max_parallel": plan.max_parallel, "timeout_s": plan.timeout_s,
+        "steps": steps, "services": services, "outputs": outputs, "problems": problems, "max_parallel": plan.max_parallel, "timeout_s": plan.timeout_s,
     });
     Ok(Map::from_iter([("plan".to_owned(), all)]))
 }
@@ -113,13 +120,14 @@ async fn shown<E: Engine>(
     unknown_paths(&egress, "egress", &mut paths);
     unknown_paths(&elements, "for_each", &mut paths);
     let config = Value::Object(config);
-    if paths.is_empty() && problems.is_empty() {
+    // What is sealed stays so: whether it fits is seen when the step runs.
+    if paths.is_empty() && problems.is_empty() && !token::is_in(&config) {
         problems.extend(check(kind, &config).err());
     }
     let mut shown = object(json!({
         "name": step.name, "type": kind.name, "runs": kind.runs, "depends_on": step.depends_on, "when": step.when,
         "finally": step.finally, "continue_on_error": step.continue_on_error, "condition": condition, "config": config,
-        "env": env, "timeout_s": step.timeout_s, "retry": step.retry, "secrets": step.secrets,
+        "env": env, "timeout_s": step.timeout_s, "retry": step.retry, "secrets": step.secrets, "services": step.services,
     }));
     if step.for_each.is_some() {
         shown.insert("for_each".to_owned(), elements);
@@ -129,7 +137,14 @@ async fn shown<E: Engine>(
         let own = object(json!({"image": kind.image, "command": kind.command}));
         let own = fill(worker, &seen, own, "", &mut problems).await?;
         let settings = worker.config.providers.get(&claimed.provider);
-        let granted = privileges::grant(kind, &texts(&egress), &claimed.provider, settings, &worker.config.sandbox);
+        let granted = privileges::grant(
+            kind,
+            &texts(&egress),
+            !step.services.is_empty(),
+            &claimed.provider,
+            settings,
+            &worker.config.sandbox,
+        );
         let privileges = match granted {
             Ok(granted) => json!({
                 "network": granted.network, "egress": granted.egress, "writable_root": granted.writable_root,
@@ -141,12 +156,41 @@ async fn shown<E: Engine>(
                 json!(kind.privileges)
             }
         };
+        if let Some(image) = own.get("image").and_then(Value::as_str).filter(|image| !stands_in(image)) {
+            problems
+                .extend(images::admit(kind, image, &worker.config.sandbox).err().map(|refused| refused.to_string()));
+        }
         shown.insert("privileges".to_owned(), privileges);
         shown.extend(own);
     }
     shown.insert("unknown".to_owned(), json!(paths));
     shown.insert("problems".to_owned(), json!(problems));
     Ok(shown)
+}
+
+/// A service as it would be started.
+async fn shown_service<E: Engine>(
+    worker: &Context<E>,
+    service: &Service,
+    context: &Map<String, Value>,
+) -> Result<Value, Halt> {
+    let mut problems = Vec::new();
+    let written = object(json!({"image": service.image, "command": service.command, "env": service.env}));
+    let mut shown = fill(worker, context, written, "", &mut problems).await?;
+    if let Some(image) = shown.get("image").and_then(Value::as_str) {
+        problems.extend(images::admit_service(image, &worker.config.sandbox).err().map(|refused| refused.to_string()));
+    }
+    match privileges::grant_service(service, &worker.config.sandbox) {
+        Ok(granted) => {
+            shown.insert("memory_mib".to_owned(), granted.memory_mib.into());
+            shown.insert("cpu_millis".to_owned(), granted.cpu_millis.into());
+        }
+        Err(refused) => problems.push(refused.to_string()),
+    }
+    shown.extend(object(json!({
+        "name": service.name, "secrets": service.secrets, "tmpfs": service.tmpfs, "ready": service.ready, "problems": problems,
+    })));
+    Ok(Value::Object(shown))
 }
 
 /// What a condition gives; nothing when that depends on what steps do.

@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use shared::{
     domain::{ids::ResourceId, plan::Plan, run::error_code},
-    store::{lease, step},
+    store::lease,
 };
 
 use crate::{
     attempt::RunScope,
     contract::Failure,
-    engine::{Engine, EngineError, Found},
+    engine::{Engine, EngineError, Found, Role},
     held::Halt,
-    kept::Kept,
+    kept::{self, Kept},
     retry::Pause,
 };
 
@@ -45,7 +45,7 @@ pub async fn take_over<E: Engine>(scope: &RunScope<E>, plan: &Plan) -> Result<Op
         |name: &str| plan.steps.iter().find(|step| step.name == name).filter(|step| step.step_type.state.is_some());
     if let Some(resource) = scope.claimed.resource_id {
         let pool = worker.store.pool();
-        let abandoned = held.attempt(|| step::abandoned(pool, lease.run_id)).await?;
+        let abandoned = held.attempt(|| lease::abandoned(pool, lease)).await?;
         for lost in abandoned.iter().filter(|lost| keeps(&lost.step).is_some()) {
             let here = old.iter().any(|found| found.owner.step == lost.step);
             let same_engine = lost.engine.as_deref() == Some(worker.engine_id.as_str());
@@ -54,13 +54,14 @@ pub async fn take_over<E: Engine>(scope: &RunScope<E>, plan: &Plan) -> Result<Op
                 return Ok(Some(uncertain(resource)));
             }
         }
+        let key = kept::key(worker, held, &scope.claimed).await.map_err(|error| Halt::Unfit(error.to_string()))?;
         for found in &old {
-            let Some(step) = keeps(&found.owner.step) else { continue };
+            let Some(step) = keeps(&found.owner.step).filter(|_| found.owner.role == Role::Step) else { continue };
             let Some(state) = &step.step_type.state else { continue };
             // SIGTERM with the step type's grace: it may be in the middle of a call that it must not lose.
             let grace = Duration::from_secs(step.step_type.grace_s.into());
             patiently(scope, || worker.engine.stop(&found.name, grace)).await?;
-            let mut kept = Kept::of_earlier(worker.store.clone(), Arc::clone(held), resource, &state.path);
+            let mut kept = Kept::of_earlier(worker.store.clone(), Arc::clone(held), resource, &state.path, key.clone());
             // The lock is this run's still, or nobody's; a person's makes the write stale, and the run is handed on.
             let _ = held.attempt(|| lease::lock_state(pool, lease, resource)).await?;
             let mut pause = Pause::up_to(Duration::from_secs(2));

@@ -8,11 +8,15 @@ use std::{
 use anyhow::Context as _;
 use shared::{
     archive::Archive,
-    config::{Config, EngineKind},
+    config::{Config, EngineKind, Environment},
     domain::{run::RunStatus, states::Applied},
     health,
     queue::{self, Delivery, LiveLogs, TicketBackend},
+    secrets::Seals,
     store::{Store, lease, worker::WorkerState},
+    telemetry::{self, Program},
+    tls::Acceptor,
+    traces::Traces,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +26,7 @@ use crate::{
     context::Context,
     drive::{self, Over},
     engine::{Engine, docker::DockerEngine, scripted::Scripted},
-    janitor, log_archive, presence,
+    images, janitor, log_archive, presence,
     render::Renderer,
     retry::Pause,
     workspace,
@@ -38,17 +42,21 @@ pub fn hurry() {
     HURRY.get_or_init(CancellationToken::new).cancel();
 }
 
-/// Serves its queues until `shutdown`; then takes no more runs, lets what runs finish for `drain_s`, hands the rest back,
+/// Serves its queues until `shutdown`, or until people ask it to end; then takes no more runs, lets what runs finish for `drain_s`, hands the rest back,
 /// and returns.
 ///
 /// # Errors
 /// When the configuration cannot be used or the engine does not answer at start.
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    images::check_patterns(&config.sandbox.images).map_err(anyhow::Error::msg)?;
     match config.worker.engine {
         EngineKind::Docker => {
             let engine = DockerEngine::connect(&config.worker.docker_socket).await;
             let engine =
                 engine.with_context(|| format!("no Docker engine answers at {}", config.worker.docker_socket))?;
+            let engine = engine.governed_by(&config.sandbox).await.with_context(|| {
+                format!("the Docker engine at {} cannot serve this instance", config.worker.docker_socket)
+            })?;
             serve_on(config, engine, shutdown).await
         }
         EngineKind::Scripted => serve_on(config, Scripted::new(), shutdown).await,
@@ -56,13 +64,29 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Resul
 }
 
 async fn serve_on<E: Engine>(config: Config, engine: E, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let tls = Acceptor::load_if("worker.metrics_tls", config.worker.metrics_tls.as_ref())?;
+    // Ended also when people ask for it, which the rest of the process is not told of.
+    let shutdown = shutdown.child_token();
     let store = Store::connect(&config.database, "slipway-worker").context("database.url")?;
     let archive = Archive::open(&config.archive)?;
     let posture = engine.posture().await.context("the engine does not say what it is")?;
-    let engine_id = posture.get("engine_id").and_then(|id| id.as_str()).map_or_else(host, str::to_owned);
+    for weakness in &posture.weaknesses {
+        tracing::info!(engine = %posture.engine, %weakness, "the engine could isolate better");
+    }
+    let engine_id = posture.engine_id.clone().unwrap_or_else(host);
     let live = LiveLogs::connect(&config.redis).context("redis.url")?;
     let renderer = Renderer::start(None).context("the program to render templates with was not found")?;
-    let cx = Arc::new(Context::new(config, store, Arc::new(engine), engine_id, archive, renderer, live));
+    let seals = Seals::of(&config.secrets)?;
+    if !seals.is_on() {
+        anyhow::ensure!(
+            config.environment == Environment::Development,
+            "secrets.keys names no key, so that sensitive outputs would be stored as they are; `slipway secret new-key FILE` makes one"
+        );
+        tracing::warn!("secrets.keys names no key: sensitive outputs and states are stored as they are");
+    }
+    let traces = Traces::start(&config.traces, Program::Worker, &config.instance.0)?;
+    let cx = Context::new(config, store, Arc::new(engine), engine_id, archive, renderer, live);
+    let cx = Arc::new(cx.with_seals(seals).with_traces(traces));
     let worker = &cx.config.worker;
     let slots = usize::try_from(worker.slots.max(1))?;
     let backend =
@@ -74,9 +98,10 @@ async fn serve_on<E: Engine>(config: Config, engine: E, shutdown: CancellationTo
     let ended = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&cx.keeper).run(ended.clone()));
-    tasks.spawn(presence::keep(Arc::clone(&cx), gate, posture, ended.clone()));
+    tasks.spawn(presence::keep(Arc::clone(&cx), gate, posture, shutdown.clone(), ended.clone()));
     tasks.spawn(janitor::run(Arc::clone(&cx), ended.clone()));
     if let Some(address) = worker.metrics_listen.clone() {
+        telemetry::announce(Program::Worker);
         let (store, ended) = (cx.store.clone(), ended.clone());
         tasks.spawn(async move {
             let ready = move || {
@@ -85,7 +110,7 @@ async fn serve_on<E: Engine>(config: Config, engine: E, shutdown: CancellationTo
             };
             tokio::select! {
                 () = ended.cancelled() => {}
-                served = health::serve(&address, ready) => if let Err(error) = served {
+                served = health::serve(&address, tls, None, ready) => if let Err(error) = served {
                     tracing::error!(%address, %error, "metrics and health are not served");
                 },
             }
@@ -102,6 +127,7 @@ async fn serve_on<E: Engine>(config: Config, engine: E, shutdown: CancellationTo
     ended.cancel();
     while tasks.join_next().await.is_some() {}
     presence::say(&cx, WorkerState::Stopped).await;
+    cx.traces.flush().await;
     tracing::info!(worker.id = %cx.id, "worker is down");
     served.context("the queue's worker loop ended")
 }
@@ -136,6 +162,8 @@ async fn handle<E: Engine>(cx: Arc<Context<E>>, delivery: Delivery) {
         match lease::claim(cx.store.pool(), ticket.run_id, ticket.fence, cx.id, cx.ttl()).await {
             Ok(Applied::Applied(claimed)) => {
                 let run = claimed.lease.run_id;
+                metrics::histogram!("slipway_run_wait_seconds", "queue" => delivery.queue.clone())
+                    .record(claimed.waited_s.max(0.0));
                 let ack = delivery.acker.clone();
                 let acked = tokio::spawn(async move { ack.ack().await });
                 let over = drive::drive(Arc::clone(&cx), claimed, sent).await;

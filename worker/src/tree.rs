@@ -6,8 +6,11 @@ use sha2::{Digest as _, Sha256};
 const BLOCK: usize = 512;
 /// Bytes that the extension of one entry (a long name) may have.
 const EXTENSION: u64 = 1024 * 1024;
+/// Bytes that one entry may say it has. What there is room for is bounded elsewhere; this keeps sums of sizes what they are.
+const LARGEST: u64 = 1 << 40;
 
-/// The archive is not one.
+/// The archive is not one, or not one that a workspace is packed into: with a name or a hard link that leads out of it, a device, or
+/// parts that programs read differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the workspace came as a broken tar archive")]
 pub struct Broken;
@@ -39,6 +42,8 @@ pub struct Sieve {
     /// Extension headers of the entry to come, to be kept or left out with it.
     held_back: Vec<u8>,
     name: Option<String>,
+    /// Where the entry to come links to, if an extension says so.
+    link: Option<Vec<u8>>,
     digest: Sha256,
     entries: u64,
 }
@@ -53,6 +58,7 @@ impl Sieve {
             block: Vec::with_capacity(BLOCK),
             held_back: Vec::new(),
             name: None,
+            link: None,
             digest: Sha256::new(),
             entries: 0,
         }
@@ -100,9 +106,9 @@ impl Sieve {
                     *padding -= (take - wanted) as u64;
                     bytes = &bytes[take..];
                     if *left + *padding == 0 {
-                        if let Some(name) = long_name(*kind, content) {
-                            self.name = Some(name);
-                        }
+                        let said = Extension::of(*kind, content)?;
+                        self.name = said.name.or(self.name.take());
+                        self.link = said.link.or(self.link.take());
                         self.at = At::Header;
                     }
                 }
@@ -117,10 +123,10 @@ impl Sieve {
             return Ok(());
         }
         let header = tar::Header::from_byte_slice(block);
-        let size = header.entry_size().map_err(|_| Broken)?;
+        let size = header.entry_size().ok().filter(|size| *size <= LARGEST).ok_or(Broken)?;
         let padding = size.next_multiple_of(BLOCK as u64) - size;
         let kind = header.entry_type().as_byte();
-        if matches!(kind, b'x' | b'g' | b'L' | b'K') {
+        if matches!(kind, b'x' | b'L' | b'K') {
             if size > EXTENSION {
                 return Err(Broken);
             }
@@ -129,6 +135,11 @@ impl Sieve {
             return Ok(());
         }
         let name = self.name.take().unwrap_or_else(|| String::from_utf8_lossy(&header.path_bytes()).into_owned());
+        let link = self.link.take().unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned());
+        let is_known = matches!(kind, b'0' | b'\0' | b'1' | b'2' | b'5' | b'6');
+        if !is_known || leads_out(&name) || kind == b'1' && leads_out(&String::from_utf8_lossy(&link)) {
+            return Err(Broken);
+        }
         let name = name.trim_start_matches("./").trim_matches('/');
         let dropped = self
             .drop
@@ -140,7 +151,7 @@ impl Sieve {
             self.digest.update(name.as_bytes());
             self.digest.update([0, kind]);
             self.digest.update(header.mode().unwrap_or(0).to_be_bytes());
-            self.digest.update(header.link_name_bytes().unwrap_or_default());
+            self.digest.update(&link);
             self.digest.update(size.to_be_bytes());
             kept.extend_from_slice(&extensions);
             kept.extend_from_slice(block);
@@ -166,15 +177,42 @@ impl Sieve {
     }
 }
 
-/// The name that an extension gives to the entry after it.
-fn long_name(kind: u8, content: &[u8]) -> Option<String> {
-    match kind {
-        b'L' => Some(String::from_utf8_lossy(content).trim_end_matches('\0').to_owned()),
-        b'x' => tar::PaxExtensions::new(content)
-            .filter_map(Result::ok)
-            .find(|record| record.key_bytes() == b"path")
-            .map(|record| String::from_utf8_lossy(record.value_bytes()).into_owned()),
-        _ => None,
+/// Whether a path is none below the root of the archive. Where a symbolic link leads is nobody's business: it is followed inside the
+/// step's container alone.
+fn leads_out(path: &str) -> bool {
+    path.starts_with('/') || path.split('/').any(|part| part == "..")
+}
+
+/// What an extension says of the entry after it.
+#[derive(Default)]
+struct Extension {
+    name: Option<String>,
+    link: Option<Vec<u8>>,
+}
+
+impl Extension {
+    /// # Errors
+    /// When it gives the entry another size than its header does, or cannot be read: whoever unpacks it would find other entries
+    /// than were looked at here.
+    fn of(kind: u8, content: &[u8]) -> Result<Self, Broken> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
+        let mut said = Self::default();
+        match kind {
+            b'L' => said.name = Some(text(content)),
+            b'K' => said.link = Some(text(content).into_bytes()),
+            _ => {
+                for record in tar::PaxExtensions::new(content) {
+                    let record = record.map_err(|_| Broken)?;
+                    match record.key_bytes() {
+                        b"path" => said.name = Some(text(record.value_bytes())),
+                        b"linkpath" => said.link = Some(record.value_bytes().to_vec()),
+                        b"size" => return Err(Broken),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(said)
     }
 }
 

@@ -4,7 +4,7 @@
 //! what the archive holds.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use shared::{
     archive::{Archive, ArchiveError},
-    domain::ids::RunId,
+    domain::{checkpoint, ids::RunId},
 };
 use tokio::sync::Mutex;
 
@@ -46,6 +46,9 @@ pub struct Checkpoint {
     pub bytes: u64,
     /// The archive that holds it.
     pub archive: String,
+    /// Whether it is of the workspace that steps share; else it is a step's own.
+    #[serde(default)]
+    pub shared: bool,
     /// Steps whose own workspaces are in it, under `steps/<name>`.
     #[serde(default)]
     pub merged: BTreeSet<String>,
@@ -99,6 +102,8 @@ struct Shared {
     /// Whether the engine's volume is as the checkpoint and what was merged into it say.
     ready: bool,
     checkpoint: Option<Checkpoint>,
+    /// Those before it that this run stored and that are kept, the newest first: a retry may begin there.
+    older: VecDeque<Checkpoint>,
     merged: BTreeSet<String>,
 }
 
@@ -149,9 +154,22 @@ impl<E: Engine> Workspace<E> {
             run,
             limit,
             not_kept: if keeps_state { &[".slipway"] } else { &[".slipway/out", ".slipway/bundle"] },
-            shared: Mutex::new(Shared { ready: false, checkpoint: shared, merged: BTreeSet::new() }),
+            shared: Mutex::new(Shared { checkpoint: shared, ..Shared::default() }),
             beside: Mutex::new(BTreeMap::new()),
         }
+    }
+
+    /// Steps of this run left these, oldest first, before this worker took it.
+    pub async fn add_older(&self, recorded: impl IntoIterator<Item = Checkpoint>) {
+        let mut shared = self.shared.lock().await;
+        let last = shared.checkpoint.as_ref().map(|checkpoint| checkpoint.key.clone());
+        let own = |it: &Checkpoint| it.shared && self.is_own(it) && Some(&it.key) != last.as_ref();
+        recorded.into_iter().filter(own).for_each(|checkpoint| shared.older.push_front(checkpoint));
+    }
+
+    /// One that was inherited belongs to the run it came from.
+    fn is_own(&self, checkpoint: &Checkpoint) -> bool {
+        checkpoint.key.starts_with(&folder(self.run))
     }
 
     /// A step that ran beside others is over; steps after it find its files.
@@ -308,17 +326,25 @@ impl<E: Engine> Workspace<E> {
         bytes += end.len() as u64;
         upload.write(end.into()).await?;
         upload.finish().await?;
-        Ok(Some(Checkpoint { key, sha256, bytes, archive: self.archive.id().to_owned(), merged }))
+        let archive = self.archive.id().to_owned();
+        Ok(Some(Checkpoint { key, sha256, bytes, archive, shared: place == Place::Shared, merged }))
     }
 
-    /// A shared checkpoint was recorded with its step's outcome: the one before it has no use any more.
+    /// A shared checkpoint was recorded with its step's outcome. Of those before it the oldest go when there is no room.
     pub async fn recorded(&self, checkpoint: Checkpoint) {
-        let before = self.shared.lock().await.checkpoint.replace(checkpoint);
-        // One that was inherited belongs to the run it came from.
-        if let Some(before) = before.filter(|before| before.key.starts_with(&folder(self.run)))
-            && let Err(error) = self.archive.delete(&before.key).await
-        {
-            tracing::debug!(run.id = %self.run, %error, "an old checkpoint stays until the run's are removed");
+        let mut shared = self.shared.lock().await;
+        let newest = checkpoint.bytes;
+        if let Some(before) = shared.checkpoint.replace(checkpoint).filter(|before| self.is_own(before)) {
+            shared.older.push_front(before);
+        }
+        let bytes = std::iter::once(newest).chain(shared.older.iter().map(|it| it.bytes));
+        let room = checkpoint::kept(bytes).saturating_sub(1);
+        let gone = shared.older.split_off(room);
+        drop(shared);
+        for checkpoint in gone {
+            if let Err(error) = self.archive.delete(&checkpoint.key).await {
+                tracing::debug!(run.id = %self.run, %error, "an old checkpoint stays until the run's are removed");
+            }
         }
     }
 }

@@ -5,9 +5,11 @@ mod conclude;
 use std::time::Duration;
 
 use shared::{
+    config::{Git, GitCredential, HeldSecret, SecretSource},
     formats::{problem::Problem, source::Source},
+    secrets::{Seals, credential::Credential, stored::Place},
     store::{
-        StoreError,
+        StoreError, integration,
         provider_set::{self, Asked},
         provider_source::{self, Looked, Stored},
     },
@@ -210,7 +212,11 @@ impl<'a> Look<'a> {
             }
             // What was refused, or is another source by now, is looked at whole.
             let known = row.commit.as_deref().filter(|_| row.status == "loaded");
-            let found = fetch(&self.scheduler.config.git, &as_source(row), known).await;
+            let found = match stored_credential(self.scheduler, row).await? {
+                Ok(None) => fetch(&self.scheduler.config.git, &as_source(row), known).await,
+                Ok(Some(git)) => fetch(&git, &as_source(row), known).await,
+                Err(problem) => Err(Failure::Unreachable(problem)),
+            };
             self.findings.push(match found {
                 Ok(Found::Unchanged) => finding(None),
                 Ok(Found::Commit { commit, tree }) => {
@@ -230,6 +236,41 @@ impl<'a> Look<'a> {
         }
         Ok(())
     }
+}
+
+/// The settings with the credential of a source, when that is an integration: one of the configuration goes before it. What is
+/// wrong with it is the source's problem.
+async fn stored_credential(scheduler: &Scheduler, row: &Stored) -> anyhow::Result<Result<Option<Git>, String>> {
+    let git = &scheduler.config.git;
+    let Some(name) = row.credential.as_ref().filter(|name| !git.credentials.contains_key(*name)) else {
+        return Ok(Ok(None));
+    };
+    let Some((found, kept)) = integration::find(scheduler.store.pool(), name).await? else {
+        return Ok(Ok(None));
+    };
+    let place = Place::Integration { name: &found.name, kind: &found.kind, version: found.version };
+    let wrong = |why: String| format!("the integration '{name}': {why}");
+    let secret = match Seals::of(&scheduler.config.secrets) {
+        Ok(seals) => seals.open_stored(place, &kept).await,
+        Err(error) => Err(error),
+    };
+    let secret = match secret {
+        Ok(secret) => secret,
+        Err(error) => return Ok(Err(wrong(error.to_string()))),
+    };
+    let credential = match Credential::of_parts(&found.kind, &found.settings, &secret) {
+        Ok(Credential::Git { host, username, password, .. }) => {
+            // Sources are compared by host alone.
+            let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host).to_owned();
+            let password = SecretSource::Held(HeldSecret(password.reveal().to_owned().into()));
+            GitCredential { host, username, password }
+        }
+        Ok(other) => return Ok(Err(wrong(format!("it is of the kind '{}', and 'git' is needed", other.kind())))),
+        Err(why) => return Ok(Err(wrong(why))),
+    };
+    let mut git = git.clone();
+    git.credentials.insert(name.clone(), credential);
+    Ok(Ok(Some(git)))
 }
 
 /// The source as it was given.

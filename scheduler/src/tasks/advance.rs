@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use shared::{
     domain::run::{Operation, error_code},
     formats::{placeholder, workflow},
+    secrets::token,
     store::{
         StoreError,
         advance::{self, Waiting},
@@ -47,6 +48,7 @@ fn inputs(waiting: &Waiting) -> Result<Given, (&'static str, String)> {
             placeholder::Reference::Resource { name, path } => {
                 waiting.dependencies.get(name).and_then(|outputs| placeholder::lookup(outputs, path)).cloned()
             }
+            placeholder::Reference::Secret(name) => token::fill(&waiting.secrets, name),
         })
         .map_err(|unresolved| (error_code::UNRESOLVED_PLACEHOLDER, unresolved.to_string()))?,
     };

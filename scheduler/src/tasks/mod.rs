@@ -1,26 +1,37 @@
 //! The tasks, a file a verb.
 
 mod advance;
+mod batches;
+pub(crate) mod bulk;
+mod chain;
+mod count;
+pub(crate) mod deliver;
 mod expire;
+mod fairness;
+pub(crate) mod notify;
 mod promote;
 mod prune;
 mod read;
 mod requeue;
 mod rescue;
 mod resolve;
+pub(crate) mod stream;
 mod time_out;
+mod usage;
 mod waits;
 
 use std::{sync::Arc, time::Duration};
 
 use shared::{
     config::Config,
+    domain::ids::RunId,
     formats::registry::Registry,
     queue::{Ticket, Tickets},
-    store::{Store, rescue::DueTicket},
+    store::{Connection, Store, StoreError, rescue::DueTicket, trace},
+    traces::Traces,
 };
 
-use crate::sources::Providers;
+use crate::{settings::Schedules, sources::Providers};
 
 /// Rows one pass of a task takes at most, so that no transaction grows without bound; a full pass is followed by another.
 const BATCH: i64 = 500;
@@ -30,7 +41,10 @@ pub(crate) struct Scheduler {
     pub(crate) store: Store,
     pub(crate) providers: Providers,
     pub(crate) config: Config,
+    schedules: Schedules,
     tickets: Tickets,
+    told: chain::Told,
+    pub(crate) traces: Traces,
 }
 
 /// What one pass of a task did.
@@ -60,17 +74,33 @@ pub(crate) enum Task {
     TimeOut,
     Expire,
     Read,
+    Batches,
     Drift,
+    Fairness,
+    Usage,
+    Count,
+    Recount,
+    Chain,
     Prune,
 }
 
 impl Task {
-    /// Those that a NOTIFY wakes, and the timer behind it. A submission goes all the way to a ticket in one pass; what
-    /// `advance` and `waits` let go on is promoted in the pass that follows at once.
-    pub(crate) const WOKEN: [Self; 6] =
-        [Self::Resolve, Self::Promote, Self::Advance, Self::Waits, Self::Read, Self::Requeue];
+    /// Those that a NOTIFY wakes, and the timer behind it, after `resolve` and `promote`: what `advance` and `waits` let go on
+    /// is promoted in the pass that follows at once.
+    pub(crate) const WOKEN: [Self; 5] = [Self::Advance, Self::Waits, Self::Read, Self::Batches, Self::Requeue];
     /// Those that wait for time to pass.
-    pub(crate) const TIMED: [Self; 5] = [Self::Rescue, Self::TimeOut, Self::Expire, Self::Drift, Self::Prune];
+    pub(crate) const TIMED: [Self; 10] = [
+        Self::Rescue,
+        Self::TimeOut,
+        Self::Expire,
+        Self::Drift,
+        Self::Fairness,
+        Self::Usage,
+        Self::Count,
+        Self::Recount,
+        Self::Chain,
+        Self::Prune,
+    ];
 
     /// For logs and metrics.
     pub(crate) const fn name(self) -> &'static str {
@@ -84,7 +114,13 @@ impl Task {
             Self::TimeOut => "time_out",
             Self::Expire => "expire",
             Self::Read => "read",
+            Self::Batches => "batches",
             Self::Drift => "drift",
+            Self::Fairness => "fairness",
+            Self::Chain => "chain",
+            Self::Usage => "usage",
+            Self::Count => "count",
+            Self::Recount => "recount",
             Self::Prune => "prune",
         }
     }
@@ -98,24 +134,43 @@ impl Task {
             | Self::Promote
             | Self::Waits
             | Self::Read
+            | Self::Batches
             | Self::Requeue
             | Self::Rescue
-            | Self::TimeOut => period,
-            Self::Expire => period * 2,
-            Self::Drift => period * 10,
+            | Self::TimeOut
+            | Self::Chain => period,
+            Self::Expire | Self::Usage | Self::Count => period * 2,
+            Self::Drift | Self::Fairness => period * 10,
             Self::Prune => period * 600,
+            Self::Recount => period * 3600,
         }
     }
 }
 
 impl Scheduler {
-    pub(crate) fn new(store: Store, tickets: Tickets, registry: Registry, config: Config) -> Self {
-        Self { store, providers: Providers::new(registry), config, tickets }
+    pub(crate) fn new(
+        store: Store,
+        tickets: Tickets,
+        registry: Registry,
+        schedules: Schedules,
+        config: Config,
+        traces: Traces,
+    ) -> Self {
+        let providers = Providers::new(registry);
+        Self { store, providers, config, schedules, tickets, told: chain::Told::default(), traces }
     }
 
     /// The set of providers to plan with; a pass that asks once plans all its runs with one set.
     pub(crate) fn registry(&self) -> Arc<Registry> {
         self.providers.current()
+    }
+
+    /// Has new runs belong to the trace of what asked for them.
+    async fn trace(&self, conn: &mut Connection, runs: impl IntoIterator<Item = RunId>) -> Result<(), StoreError> {
+        if self.traces.is_on() {
+            trace::adopt(conn, &runs.into_iter().collect::<Vec<_>>()).await?;
+        }
+        Ok(())
     }
 
     /// One pass of one task.
@@ -133,7 +188,13 @@ impl Scheduler {
             Task::TimeOut => time_out::run(self).await,
             Task::Expire => expire::run(self).await,
             Task::Read => read::run(self).await,
+            Task::Batches => batches::run(self).await,
             Task::Drift => read::ask_by_schedule(self).await,
+            Task::Fairness => fairness::run(self).await,
+            Task::Usage => usage::run(self).await,
+            Task::Count => count::run(self).await,
+            Task::Recount => count::check(self).await,
+            Task::Chain => chain::run(self).await,
             Task::Prune => prune::run(self).await,
         }
     }
@@ -146,7 +207,7 @@ impl Scheduler {
         let ticket = |due: &DueTicket| (due.queue.clone(), Ticket { run_id: due.run_id, fence: due.fence });
         let tickets: Vec<_> = due.iter().map(ticket).collect();
         match self.tickets.push(&tickets).await {
-            Ok(()) => metrics::counter!("slipway_tickets_sent_total").increment(tickets.len() as u64),
+            Ok(()) => {}
             Err(error) => tracing::warn!(
                 tickets = tickets.len(),
                 %error,
@@ -155,4 +216,14 @@ impl Scheduler {
             ),
         }
     }
+}
+
+/// The longest time between two tries to deliver something, unless the receiver asks for more.
+const MAX_BACKOFF: Duration = Duration::from_secs(3600);
+
+/// `first` seconds, doubled with each further try, up to an hour; give or take a quarter, so that many do not come at once.
+fn backoff(first: u32, attempt: i32) -> Duration {
+    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or_default().min(16);
+    let whole = Duration::from_secs(first.into()).saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_BACKOFF);
+    whole.mul_f64(0.75 + rand::random::<f64>() / 2.0)
 }

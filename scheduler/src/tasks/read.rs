@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use croner::Cron;
 use serde_json::{Value, json};
 use shared::{
     domain::{
         event::READ_REFUSED,
         ids::RunId,
-        run::{Operation, RunKind},
+        run::{Operation, RunClass, RunKind},
     },
     formats::{
-        registry::{self, PINS_ANNOTATION, Planned, Registry},
+        registry::{self, Planned, Registry},
         workflow,
     },
     store::{
@@ -76,8 +75,10 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
             inputs: Some(inputs),
             requested_by: resource.requested_by.clone(),
             queue: "default".to_owned(),
+            priority: 0,
             // Whatever people wait for goes first.
-            priority: if resource.requested_by == "schedule" { -10 } else { 0 },
+            class: if resource.requested_by == "schedule" { RunClass::Drift } else { RunClass::Interactive },
+            acts_for: Vec::new(),
         });
     }
     run::create_all(&mut tx, &runs).await?;
@@ -92,15 +93,12 @@ type Ready = (Planned, serde_json::Map<String, Value>);
 
 /// The workflow that looks at the resource and what it is given: what the resource was made of.
 fn planned(registry: &Registry, resource: &Unread) -> Result<Ready, String> {
-    let pins =
-        resource.metadata.pointer("/annotations").and_then(|all| all.get(PINS_ANNOTATION)).and_then(Value::as_str);
-    let pins = pins.and_then(|text| registry::parse_pins(text).ok()).unwrap_or_default();
     let wanted = registry::Wanted {
         resource_type: &resource.kind,
         operation: Operation::Read,
         tags: &resource.tags,
         workflow: resource.workflow.as_deref(),
-        pins: &pins,
+        pins: &registry::pins_in(&resource.metadata),
         made_by: resource.made_by.as_ref().map(|(provider, version)| (provider.as_str(), version.as_str())),
     };
     let planned = registry.plan_for(&wanted).map_err(|error| error.to_string())?;
@@ -114,16 +112,7 @@ fn planned(registry: &Registry, resource: &Unread) -> Result<Ready, String> {
 pub(super) async fn ask_by_schedule(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     let registry = scheduler.registry();
     let mut asked = 0;
-    for (name, settings) in &scheduler.config.providers {
-        let Some(pattern) = &settings.drift_check else { continue };
-        let schedule: Cron = match pattern.parse() {
-            Ok(schedule) => schedule,
-            Err(error) => {
-                // One provider's mistake is no reason to look at nothing.
-                tracing::error!(provider = %name, %pattern, %error, "drift_check is no cron schedule; nothing is looked at by it");
-                continue;
-            }
-        };
+    for (name, schedule) in &scheduler.schedules {
         let Ok(slot) = schedule.find_previous_occurrence(&Utc::now(), true) else { continue };
         let kinds = readable(&registry, name);
         asked += resource::request_due_reads(scheduler.store.pool(), name, &kinds, slot, BATCH).await?;

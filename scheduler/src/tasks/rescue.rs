@@ -17,6 +17,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     if rescued.queued + rescued.ended > 0 {
         tracing::warn!(queued = rescued.queued, ended = rescued.ended, "took runs back whose leases had ended");
         metrics::counter!("slipway_runs_rescued_total").increment(rescued.queued as u64);
+        metrics::counter!("slipway_runs_lost_total").increment(rescued.ended as u64);
     }
     // Their tickets have never been sent: requeue finds them at once.
     if rescued.queued > 0 {

@@ -1,7 +1,7 @@
 //! Resolve: a resource that should change gets a provider, a workflow and a run with a snapshot of both; one that may
 //! have to is compared with what is there.
 
-mod decide;
+pub(super) mod decide;
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use shared::{
     domain::{
         event::RESOURCE_PROVIDER_MOVED,
         ids::RunId,
-        run::{RunKind, WaitReason},
+        run::{RunClass, RunKind, WaitReason},
     },
     store::{
         StoreError,
@@ -25,11 +25,12 @@ use self::decide::{Decision, decide};
 use super::{BATCH, Pass, Scheduler};
 
 pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
-    let marked = resource::mark_dependents(scheduler.store.pool(), BATCH).await?;
-    let mut tx = scheduler.store.begin().await?;
+    let mut tx = scheduler.store.begin_short().await?;
     let unresolved = resource::lock_unresolved(&mut tx, BATCH).await?;
     if unresolved.is_empty() {
-        return Ok(Pass::of(marked));
+        tx.rollback().await.map_err(StoreError::from)?;
+        // What this marks is taken up by the pass that follows.
+        return Ok(Pass::of(resource::mark_dependents(scheduler.store.pool(), BATCH).await?));
     }
     let (mut runs, mut attachments) = (Vec::new(), Vec::new());
     let (mut digests, mut events) = (HashMap::new(), Vec::new());
@@ -82,6 +83,8 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
                     requested_by: "system".to_owned(),
                     queue: "default".to_owned(),
                     priority: 0,
+                    class: RunClass::Interactive,
+                    acts_for: Vec::new(),
                 });
             }
             Decision::Fail { code, message } => {
@@ -97,6 +100,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
         }
     }
     run::create_all(&mut tx, &runs).await?;
+    scheduler.trace(&mut tx, runs.iter().map(|run| run.id)).await?;
     resource::attach_all(&mut tx, &attachments).await?;
     event::append(&mut *tx, &events).await?;
     tx.commit().await.map_err(StoreError::from)?;

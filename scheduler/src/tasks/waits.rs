@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::{
     domain::{
         ids::RunId,
-        run::{Operation, RunKind, error_code},
+        run::{Operation, RunClass, RunKind, error_code},
         wait::{ChildWait, ResourcesOperation, ResourcesWait, Wait},
     },
     formats::{
@@ -64,7 +64,11 @@ async fn start_children(scheduler: &Scheduler) -> anyhow::Result<usize> {
     let registry = scheduler.registry();
     for step in &steps {
         match child(&mut tx, step, &registry).await? {
-            Ok(new) => waiting::begin_child(&mut tx, step, new).await?,
+            Ok(new) => {
+                let id = new.id;
+                waiting::begin_child(&mut tx, step, new).await?;
+                scheduler.trace(&mut tx, [id]).await?;
+            }
             Err((code, message)) => waiting::fail_start(&mut tx, step, code, &message).await?,
         }
     }
@@ -132,6 +136,8 @@ async fn child(conn: &mut Connection, step: &ToStart, registry: &Registry) -> an
         requested_by: step.requested_by.clone(),
         queue: step.queue.clone(),
         priority: step.priority,
+        class: RunClass::Interactive,
+        acts_for: Vec::new(),
     }))
 }
 
@@ -163,10 +169,12 @@ async fn ask_for_resources(scheduler: &Scheduler) -> anyhow::Result<usize> {
 async fn ask(scheduler: &Scheduler, step: &ToAsk) -> anyhow::Result<bool> {
     let mut wanted = wanted(step).await?;
     let mut tx = scheduler.store.begin().await?;
-    if let Ok(Wanted::Create(submission)) = &mut wanted
-        && let Some(note) = workload::include(&mut tx, submission).await?
-    {
-        tracing::info!(run.id = %step.run_id, application = submission.name, "{note}");
+    if let Ok(Wanted::Create(submission)) = &mut wanted {
+        match workload::include(&mut tx, &scheduler.registry(), submission).await? {
+            Ok(None) => {}
+            Ok(Some(note)) => tracing::info!(run.id = %step.run_id, application = submission.name, "{note}"),
+            Err(missing) => wanted = Err(not_valid(&missing)),
+        }
     }
     let outcome = match &wanted {
         Ok(Wanted::Create(submission)) => waiting::ask_create(&mut tx, step, submission).await?,
@@ -224,16 +232,18 @@ async fn wanted(step: &ToAsk) -> anyhow::Result<Result<Wanted, Refused>> {
             submission.requested_ttl_s = ttl_s.map(|seconds| seconds.ceil() as u32);
             Ok(Wanted::Create(Box::new(submission)))
         }
-        Err(mistakes) => {
-            Err((error_code::INVALID_INPUTS, format!("the Score file is not valid: {}", listed(&mistakes))))
-        }
+        Err(mistakes) => Err(not_valid(&mistakes)),
     })
+}
+
+fn not_valid(mistakes: &[Problem]) -> Refused {
+    (error_code::INVALID_INPUTS, format!("the Score file is not valid: {}", listed(mistakes)))
 }
 
 /// Why a submission is not accepted.
 fn refused(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::OtherTeam(team) => format!("the application belongs to team '{team}'"),
+        Refusal::OtherTeam(_) => "the application is, or would be, of a team that the run may not act for".to_owned(),
         Refusal::SharedConflict(pairs) => {
             let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
             format!("another application asks for the shared resource(s) {} differently", names.join(", "))
@@ -241,6 +251,10 @@ fn refused(refusal: &Refusal) -> String {
         Refusal::Protected { application: true, .. } => "the application is protected from deletion".to_owned(),
         Refusal::Protected { resources, .. } => {
             format!("it would remove what is protected from deletion: {}", resources.join(", "))
+        }
+        Refusal::Quota { team, exceeded } => {
+            let quotas: Vec<String> = exceeded.iter().map(ToString::to_string).collect();
+            format!("team '{team}' would use more than it may: {}", quotas.join("; "))
         }
     }
 }

@@ -3,12 +3,14 @@
 use serde_json::{Map, Value};
 use shared::domain::plan::PlannedStep;
 
+use super::RunScope;
 use crate::{
     container::Setback,
     contract::{self, Failure},
-    mask::Mask,
+    engine::Engine,
     outputs,
-    render::{RenderRequest, Renderer},
+    render::RenderRequest,
+    sealing,
 };
 
 /// What a step leaves for others.
@@ -22,14 +24,26 @@ pub struct Derived {
     pub variables: Map<String, Value>,
 }
 
-/// Adds what the step's templates make of `given`, which they see as `.output`. An output that holds a known secret is
-/// sensitive too.
+/// Adds what the step's templates make of `given`, which they see as `.output`, and seals what is sensitive; whatever holds a
+/// known secret is.
 ///
 /// # Errors
-/// When a template fails, or it comes to too much.
-pub async fn derive(
-    renderer: &Renderer,
-    mask: &Mask,
+/// When a template fails, it comes to too much, or the key to seal with cannot be had.
+pub async fn derive<E: Engine>(
+    scope: &RunScope<E>,
+    step: &PlannedStep,
+    data: &Map<String, Value>,
+    given: Derived,
+) -> Result<Derived, Setback> {
+    let Derived { mut outputs, mut sensitive, mut variables } = filled(scope, step, data, given).await?;
+    sealing::seal(scope, &mut outputs, &mut sensitive).await?;
+    sealing::seal(scope, &mut variables, &mut Vec::new()).await?;
+    Ok(Derived { outputs, sensitive, variables })
+}
+
+/// What the templates make of it, in plain.
+async fn filled<E: Engine>(
+    scope: &RunScope<E>,
     step: &PlannedStep,
     data: &Map<String, Value>,
     given: Derived,
@@ -37,7 +51,9 @@ pub async fn derive(
     if step.outputs.is_empty() && step.set_variables.is_empty() {
         return Ok(given);
     }
-    let mut context = data.clone();
+    let mut context = sealing::open(scope, &step.name, data).await?.values.into_owned();
+    let outputs = sealing::open(scope, &step.name, &given.outputs).await?.values.into_owned();
+    let given = Derived { outputs, ..given };
     context.insert("output".to_owned(), Value::Object(given.outputs.clone()));
     let map = |values: &std::collections::BTreeMap<String, Value>| {
         Value::Object(values.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
@@ -47,19 +63,14 @@ pub async fn derive(
         ("setVariables".to_owned(), map(&step.set_variables)),
     ]);
     let request = RenderRequest { context, values, ..RenderRequest::default() };
-    let rendered = renderer.render(request).await;
+    let rendered = scope.worker.renderer.render(request).await;
     let mut rendered = rendered.map_err(|error| contract::setback(&format!("step {}", step.name), &error))?.values;
     let mut taken = |key: &str| match rendered.remove(key) {
         Some(Value::Object(map)) => map,
         _ => Map::new(),
     };
-    let Derived { mut outputs, mut sensitive, mut variables } = given;
-    for (name, value) in taken("outputs") {
-        if !sensitive.contains(&name) && mask.hides(&value) {
-            sensitive.push(name.clone());
-        }
-        outputs.insert(name, value);
-    }
+    let Derived { mut outputs, sensitive, mut variables } = given;
+    outputs.extend(taken("outputs"));
     variables.extend(taken("setVariables"));
     let too_large = |what: &str, error: outputs::OutputsError| {
         Setback::Failed(Failure::plan(format!("step {}: {what}: {error}", step.name)))

@@ -2,6 +2,7 @@
 //! outcome ([`record`]).
 
 pub mod derive;
+pub mod image;
 mod record;
 mod work;
 
@@ -10,13 +11,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 use shared::{
     domain::{
-        plan::{PlannedStep, When},
+        plan::{PlannedStep, Runs, When},
         step::{AttemptStatus, StepStatus},
     },
     store::{
-        lease::{self, StepOutcome},
+        lease::{self, StepOutcome, TriedImage},
         step::Step,
     },
+    traces::{self, Role, Span},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +31,8 @@ use crate::{
     held::{Halt, Held},
     logs::RunLog,
     mask::Mask,
+    run_services::Services,
+    sealing::{self, Opened},
     waits,
     workspace::{Place, Workspace},
 };
@@ -51,6 +55,10 @@ pub struct RunScope<E> {
     pub log: RunLog,
     /// Its secrets.
     pub mask: Arc<Mask>,
+    /// The images it keeps.
+    pub images: image::Kept,
+    /// What runs beside its steps.
+    pub services: Services,
     /// When all but its `finally` steps must be over.
     pub deadline: Instant,
     /// Cancelled when what runs of it must stop, to be handed back.
@@ -113,15 +121,28 @@ pub struct Recorded {
 pub async fn make<E: Engine>(scope: &RunScope<E>, mut one: Try) -> Result<Made, Halt> {
     let number = one.row.tries + 1;
     let (worker, held) = (&scope.worker, &scope.held);
+    // What runs in no container is recorded as it is rendered, or handed on to others: tokens stay tokens in it.
+    let opened = match one.step.step_type.runs {
+        Runs::Container => sealing::open(scope, &one.step.name, &one.data).await,
+        Runs::Approval | Runs::Wait | Runs::Workflow | Runs::ResourceProvisioning => Ok(Opened::as_they_are(&one.data)),
+    };
+    let (opened, closed) = match opened {
+        Ok(opened) => (opened, None),
+        Err(setback) => (Opened::as_they_are(&one.data), Some(setback)),
+    };
     let contract = Contract {
         config: &worker.config,
         renderer: &worker.renderer,
         provider: &scope.claimed.provider,
-        data: &one.data,
+        data: &opened.values,
+        named: &opened.secrets,
         mask: &scope.mask,
+        sources: worker.seals.sources(),
     };
     let (pool, lease, id) = (worker.store.pool(), held.lease, one.row.id);
-    let prepared = if one.step.when == When::Manual && !one.row.released {
+    let prepared = if let Some(setback) = closed {
+        Err(setback)
+    } else if one.step.when == When::Manual && !one.row.released {
         // Nobody is asked to start what would not run.
         contract.may_run(&one.step).await.map(|may| match may {
             true => Prepared::Waits(Box::new(waits::start())),
@@ -143,15 +164,33 @@ pub async fn make<E: Engine>(scope: &RunScope<E>, mut one: Try) -> Result<Made, 
         }
         Err(setback) => Err(setback),
     };
-    let image = ready.as_ref().map_or("", |ready| ready.image.as_str());
+    let ready = match ready {
+        Ok(ready) => image::choose(scope, &ready.image, number > 1 || one.row.attempts > 0)
+            .await
+            .map(|image| (ready, image))
+            .map_err(container::Setback::from),
+        Err(setback) => Err(setback),
+    };
+    let shown = ready.as_ref().map(|(_, image)| scope.mask.clean(&image.name)).unwrap_or_default();
+    let image = match &ready {
+        Ok((_, image)) => TriedImage { name: &shown, id: image.id.as_deref() },
+        Err(_) => "".into(),
+    };
     held.write("step start", || lease::step_started(pool, lease, id, number, image)).await?;
     one.row.tries = number;
 
     let began = tokio::time::Instant::now();
+    let mut span = span_of(scope, &one, number);
     let mut log = scope.log.attempt(&one.step.name, number);
     let mut started = None;
     let result = match ready {
-        Ok(ready) => work::work(scope, &one, number, &ready, &mut log, &mut started).await,
+        Ok((ready, image)) => {
+            if let Some(notice) = image.notice() {
+                log.system(&notice).await;
+            }
+            let working = work::work(scope, &one, number, (&ready, &image), &mut log, &mut started);
+            traces::scope(span.parent(), working).await
+        }
         Err(container::Setback::Failed(failure)) => Ok(work::Came::failed(failure, true)),
         Err(container::Setback::Passing(message)) => Ok(work::Came::lost(message)),
         Err(container::Setback::Halt(halt)) => Err(halt),
@@ -165,6 +204,7 @@ pub async fn make<E: Engine>(scope: &RunScope<E>, mut one: Try) -> Result<Made, 
         finish_container(scope, &name, matches!(recorded, Err(Halt::Lost))).await;
     }
     if let Ok(recorded) = &recorded {
+        conclude(&mut span, recorded.outcome.attempt);
         let labels = [("type", one.step.step_type.name.clone()), ("status", recorded.outcome.attempt.to_string())];
         metrics::counter!("slipway_steps_finished_total", &labels).increment(1);
         metrics::histogram!("slipway_step_seconds", "type" => one.step.step_type.name.clone())
@@ -175,6 +215,30 @@ pub async fn make<E: Engine>(scope: &RunScope<E>, mut one: Try) -> Result<Made, 
         }
     }
     Ok(Made::Tried(Box::new(recorded?)))
+}
+
+/// The span of one try, in the words of the conventions for CI/CD.
+fn span_of<E: Engine>(scope: &RunScope<E>, one: &Try, number: i16) -> Span {
+    let mut span = scope.worker.traces.begin(one.step.name.clone(), Role::Part, traces::current());
+    span.set("cicd.pipeline.task.name", one.step.name.clone());
+    span.set("cicd.pipeline.task.run.id", format!("{}/{}/{number}", scope.held.lease.run_id, one.step.name));
+    span.set("cicd.pipeline.run.id", scope.held.lease.run_id.to_string());
+    span.set("slipway.step.type", one.step.step_type.name.clone());
+    span.set("slipway.attempt", i64::from(number));
+    span
+}
+
+fn conclude(span: &mut Span, attempt: AttemptStatus) {
+    let result = match attempt {
+        AttemptStatus::Completed => "success",
+        AttemptStatus::Cancelled => "cancellation",
+        AttemptStatus::Running | AttemptStatus::Failed => "failure",
+        AttemptStatus::Lost => "error",
+    };
+    span.set("cicd.pipeline.task.run.result", result);
+    if result == "failure" || result == "error" {
+        span.fail(attempt.as_str(), "the try did not succeed");
+    }
 }
 
 /// Removes a container whose try is over. On failure the janitor does it.

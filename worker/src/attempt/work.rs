@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 use shared::{
     domain::{run::error_code, step::AttemptStatus},
+    secrets::token,
     store::lease,
 };
 
 use super::{
     RunScope, Try,
     derive::{self, Derived},
+    image::Chosen,
 };
 use crate::{
     container::{self, Ended, Limits, Started},
@@ -19,6 +21,7 @@ use crate::{
     held::Halt,
     kept::{Begun, Kept},
     logs::AttemptLog,
+    run_services::Services,
     workspace::Checkpoint,
 };
 
@@ -66,7 +69,7 @@ pub(super) async fn work<E: Engine>(
     scope: &RunScope<E>,
     one: &Try,
     number: i16,
-    ready: &Ready,
+    (ready, image): (&Ready, &Chosen),
     log: &mut AttemptLog,
     started: &mut Option<String>,
 ) -> Result<Came, Halt> {
@@ -81,15 +84,14 @@ pub(super) async fn work<E: Engine>(
     let mut kept = None;
     let mut state_file = None;
     if let (Some(state), Some(resource)) = (&one.step.step_type.state, scope.claimed.resource_id) {
-        match Kept::begin(
-            scope.worker.store.clone(),
-            Arc::clone(&scope.held),
-            scope.claimed.root_run_id,
-            resource,
-            &state.path,
-        )
-        .await?
-        {
+        match Kept::begin(&scope.worker, Arc::clone(&scope.held), &scope.claimed, resource, &state.path).await? {
+            Begun::Sealed(error) => {
+                return match container::Setback::from(error) {
+                    container::Setback::Passing(message) => Ok(Came::lost(message)),
+                    container::Setback::Failed(failure) => Ok(Came::failed(failure, true)),
+                    container::Setback::Halt(halt) => Err(halt),
+                };
+            }
             Begun::Ready(begun, content) => {
                 kept = Some(begun);
                 state_file = content.map(|content| (state.path.clone(), content));
@@ -102,19 +104,31 @@ pub(super) async fn work<E: Engine>(
             }
         }
     }
-    let Started { name, output } = match container::start(scope, one, number, ready, state_file, started).await {
+    let services = match Services::need(scope, &one.step.services, one.step.finally, log).await {
+        Ok(services) => services,
+        Err(container::Setback::Halt(halt)) => return Err(halt),
+        // The next try starts it anew.
+        Err(container::Setback::Failed(failure)) => {
+            let hopeless = failure.code != error_code::SERVICE_FAILED;
+            return Ok(Came::failed(failure, hopeless));
+        }
+        Err(container::Setback::Passing(message)) => return Ok(Came::lost(message)),
+    };
+    let Started { name, output } = match container::start(scope, one, number, (ready, image), state_file, started).await
+    {
         Ok(begun) => begun,
         Err(container::Setback::Halt(halt)) => return Err(halt),
         Err(container::Setback::Failed(failure)) => return Ok(Came::failed(failure, true)),
         Err(container::Setback::Passing(message)) => return Ok(Came::lost(message)),
     };
+    log.begun(one.row.id).await;
     let limits = Limits {
         timeout: Duration::from_secs(one.step.timeout_s.into()),
         grace: Duration::from_secs(one.step.step_type.grace_s.into()),
         finally: one.step.finally,
     };
     let Ended { exit, stopped, printed, last_line, state_unread } =
-        match container::follow(scope, &name, output, limits, log, kept.as_deref_mut()).await {
+        match container::follow(scope, &name, output, limits, log, kept.as_deref_mut(), &services).await {
             Ok(ended) => ended,
             Err(container::Setback::Halt(halt)) => return Err(halt),
             Err(container::Setback::Failed(failure)) => return Ok(Came::failed(failure, false)),
@@ -162,7 +176,25 @@ pub(super) async fn work<E: Engine>(
             fail(&mut result, error_code::TIMED_OUT, "the run took longer than it may".to_owned());
             return Ok(result);
         }
+        Some(container::Stop::Service(service, death)) => {
+            let message = format!("service {service} {death}");
+            if death.is_infrastructure() {
+                return Ok(Came { last_line: result.last_line, ..Came::lost(message) });
+            }
+            result.exit_code = None;
+            fail(&mut result, error_code::SERVICE_FAILED, message);
+            return Ok(result);
+        }
         None => {}
+    }
+    if exit.disk_full {
+        let limit = scope.worker.config.worker.max_workspace_bytes;
+        result.hopeless = true;
+        let message = format!(
+            "its workspace grew beyond {limit} bytes (worker.max_workspace_bytes) while it ran, so it was ended"
+        );
+        fail(&mut result, error_code::WORKSPACE_FULL, message);
+        return Ok(result);
     }
     if exit.infrastructure {
         return Ok(Came { last_line: result.last_line, ..Came::lost("the engine ended the container".to_owned()) });
@@ -200,7 +232,9 @@ async fn outputs<E: Engine>(
     name: &str,
     printed: crate::outputs::Printed,
 ) -> Result<Derived, container::Setback> {
-    let given = container::outputs(scope, name, &one.step, printed).await?;
+    let mut given = container::outputs(scope, name, &one.step, printed).await?;
+    // A container is given values, never tokens: what looks like one is not to be opened later.
+    given.values.values_mut().for_each(token::defuse);
     let mut sensitive: Vec<String> = one.step.sensitive.iter().cloned().chain(given.sensitive).collect();
     for value in sensitive.iter().filter_map(|secret| given.values.get(secret)) {
         scope.mask.add_value(value);
@@ -208,5 +242,5 @@ async fn outputs<E: Engine>(
     sensitive.sort_unstable();
     sensitive.dedup();
     let given = Derived { outputs: given.values, sensitive, variables: Map::new() };
-    derive::derive(&scope.worker.renderer, &scope.mask, &one.step, &one.data, given).await
+    derive::derive(scope, &one.step, &one.data, given).await
 }

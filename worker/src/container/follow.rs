@@ -5,7 +5,10 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tokio::time::Instant;
 
-use super::Setback;
+use super::{
+    Setback,
+    rest::{self, Reading},
+};
 use crate::{
     attempt::RunScope,
     engine::{Engine, Exit, Output, OutputStream},
@@ -14,12 +17,13 @@ use crate::{
     logs::AttemptLog,
     outputs::Printed,
     retry::Pause,
+    run_services::{Death, Watched},
 };
 
 /// How often a file of kept state is looked at while its step runs.
 const STATE_EVERY: Duration = Duration::from_secs(1);
-/// How long output may still come after the container has ended.
-const OUTPUT_LATE: Duration = Duration::from_secs(10);
+/// How long after a step's own failure the end of a service that it uses may be told.
+const DEATH_LATE: Duration = Duration::from_millis(500);
 
 /// How long a container may take.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +37,7 @@ pub struct Limits {
 }
 
 /// Why a container was stopped before its own end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// Someone wants the run stopped.
     Cancelled,
@@ -43,6 +47,8 @@ pub enum Stop {
     TimedOut,
     /// The run took too long.
     RunTimedOut,
+    /// A service that the step uses ended: its name, and how.
+    Service(String, Death),
 }
 
 /// A container that has ended.
@@ -72,12 +78,15 @@ pub async fn follow<E: Engine>(
     limits: Limits,
     log: &mut AttemptLog,
     mut kept: Option<&mut Kept>,
+    services: &Watched,
 ) -> Result<Ended, Setback> {
     let (engine, held) = (&scope.worker.engine, &scope.held);
     let mut printed = Printed::default();
     let mut last_line = None;
+    let progress = Reading::begin();
     let reading = async {
         while let Some(line) = output.next().await {
+            progress.storing();
             if line.stream == OutputStream::Stdout {
                 printed.line(&line.text);
             }
@@ -85,6 +94,7 @@ pub async fn follow<E: Engine>(
                 last_line = Some(line.text.clone());
             }
             log.output(line).await;
+            progress.waiting();
         }
     };
     let timeout = tokio::time::sleep(limits.timeout);
@@ -94,7 +104,8 @@ pub async fn follow<E: Engine>(
         let mut exit = None;
         let mut state_every = tokio::time::interval_at(Instant::now() + STATE_EVERY, STATE_EVERY);
         let ending = engine.wait(name);
-        tokio::pin!(ending);
+        let dying = services.death();
+        tokio::pin!(ending, dying);
         while exit.is_none() && stopped.is_none() {
             tokio::select! {
                 biased;
@@ -104,6 +115,7 @@ pub async fn follow<E: Engine>(
                 () = scope.stop.cancelled() => stopped = Some(Stop::HandBack),
                 () = tokio::time::sleep_until(scope.deadline(limits.finally)) => stopped = Some(Stop::RunTimedOut),
                 () = &mut timeout => stopped = Some(Stop::TimedOut),
+                (service, death) = &mut dying => stopped = Some(Stop::Service(service, death)),
                 _ = state_every.tick(), if kept.is_some() => {
                     if let Some(kept) = kept.as_deref_mut() {
                         // A look that fails is made again a second later; the one at the end counts.
@@ -111,6 +123,14 @@ pub async fn follow<E: Engine>(
                     }
                 }
             }
+        }
+        if let Some(exit) = exit.as_ref().filter(|exit| exit.code != 0 && !exit.infrastructure)
+            && !services.is_empty()
+            && !exit.disk_full
+            // A step hears of the end of its service before the engine does.
+            && let Ok((service, death)) = tokio::time::timeout(DEATH_LATE, dying).await
+        {
+            stopped = Some(Stop::Service(service, death));
         }
         let exit = match exit {
             Some(exit) => exit,
@@ -139,27 +159,17 @@ pub async fn follow<E: Engine>(
         };
         Ok::<_, Setback>((exit, stopped, state_unread))
     };
-    let over = async {
-        let ended = waiting.await;
-        (ended, Instant::now())
-    };
-    let ended = {
-        tokio::pin!(reading);
-        tokio::pin!(over);
-        let mut read_all = false;
-        let (ended, at) = loop {
-            tokio::select! {
-                ended = &mut over => break ended,
-                () = &mut reading, if !read_all => read_all = true,
-            }
-        };
-        if ended.is_ok() && !read_all {
-            // A child that keeps the pipe open must not keep the run.
-            let _ = tokio::time::timeout_at(at + OUTPUT_LATE, reading).await;
+    let hurry = async {
+        tokio::select! {
+            () = held.cancelled.cancelled(), if !limits.finally => {}
+            () = scope.stop.cancelled() => {}
+            () = tokio::time::sleep_until(scope.deadline(limits.finally)) => {}
         }
-        ended
     };
-    let (exit, stopped, state_unread) = ended?;
+    let ((exit, stopped, state_unread), read_all) = progress.beside(reading, waiting, &held.lost, hurry).await?;
+    if !read_all {
+        log.output(rest::gap()).await;
+    }
     let last_line = last_line.map(|line| short(&scope.mask.clean(&line)));
     Ok(Ended { exit, stopped, printed, last_line, state_unread })
 }

@@ -2,6 +2,7 @@
 
 mod follow;
 mod leave;
+pub(crate) mod rest;
 mod start;
 
 use shared::{
@@ -9,6 +10,7 @@ use shared::{
     store::lease::Lease,
 };
 
+pub(crate) use self::start::{LABEL_SLACK, prepare};
 pub use self::{
     follow::{Ended, Limits, Stop, follow},
     leave::{outputs, save},

@@ -2,24 +2,29 @@
 
 use std::time::Duration;
 
-use shared::domain::plan::NetworkMode;
+use shared::{
+    domain::plan::NetworkMode,
+    traces::{self, Role},
+};
 use tokio::time::Instant;
 
 use super::{Setback, bundle_folder, out_folder};
 use crate::{
-    attempt::{RunScope, Try},
+    attempt::{
+        RunScope, Try,
+        image::{self, Chosen},
+    },
     contract::{Failure, Ready},
     engine::{ContainerSpec, Engine, EngineError, HandOver, Output, Ownership},
     held::Halt,
-    retry::Pause,
     tree::Packed,
     workspace::WorkspaceError,
 };
 
-/// Times an image is asked for before the step fails for want of it.
-const IMAGE_TRIES: u32 = 3;
+/// Times a container is made whose name is taken.
+const TRIES: u32 = 3;
 /// Added to the label that says when nobody may want a container any more.
-const LABEL_SLACK: Duration = Duration::from_secs(600);
+pub(crate) const LABEL_SLACK: Duration = Duration::from_secs(600);
 
 /// A container at work.
 pub struct Started {
@@ -43,13 +48,16 @@ pub async fn start<E: Engine>(
     scope: &RunScope<E>,
     one: &Try,
     number: i16,
-    ready: &Ready,
+    (ready, image): (&Ready, &Chosen),
     state: Option<(String, Vec<u8>)>,
     made: &mut Option<String>,
 ) -> Result<Started, Setback> {
     let (worker, held, step) = (&scope.worker, &scope.held, &one.step);
     let began = Instant::now();
+    let mut span = worker.traces.begin("start container", Role::Part, traces::current());
+    span.set("container.image.name", scope.mask.clean(&ready.image));
     let timeout = Duration::from_secs(step.timeout_s.into());
+    let image = image::secure(scope, one, number, image).await?;
     let volume = scope.workspace.make_volume(one.place, &step.name).await?;
     let attempt = u16::try_from(number).unwrap_or(u16::MAX);
     let until = chrono::Utc::now() + timeout + LABEL_SLACK;
@@ -57,12 +65,13 @@ pub async fn start<E: Engine>(
         owner: Ownership {
             instance: worker.config.instance.0.clone(),
             run_id: held.lease.run_id,
+            role: crate::engine::Role::Step,
             step: step.name.clone(),
             attempt,
             fence: held.lease.fence,
             deadline: until.timestamp(),
         },
-        image: ready.image.clone(),
+        image,
         memory_mib: ready.granted.memory_mib,
         cpu_millis: ready.granted.cpu_millis,
         writable_root: ready.granted.writable_root,
@@ -72,9 +81,11 @@ pub async fn start<E: Engine>(
         } else {
             Default::default()
         },
-        volume,
+        volume: Some(volume),
+        tmpfs: Default::default(),
     };
-    let name = prepare(scope, &spec).await?;
+    let name = prepare(scope, &spec, &ready.image).await?;
+    span.set("container.name", name.clone());
     *made = Some(name.clone());
     held.watch(&name);
 
@@ -111,6 +122,9 @@ pub async fn start<E: Engine>(
     ] {
         env.insert(variable.to_owned(), value);
     }
+    if let Some(parent) = traces::current() {
+        env.entry("TRACEPARENT".to_owned()).or_insert_with(|| parent.to_string());
+    }
     let command = HandOver {
         argv: ready.argv.clone(),
         env,
@@ -118,6 +132,8 @@ pub async fn start<E: Engine>(
         files: ready.files.clone(),
         deadline: held.remaining(),
         grace: Duration::from_secs(step.step_type.grace_s.into()),
+        max_output: worker.config.worker.max_log_bytes,
+        max_disk: worker.config.worker.max_workspace_bytes,
     };
     // The last look before something really begins.
     if held.lost.is_cancelled() || held.is_late() {
@@ -128,16 +144,22 @@ pub async fn start<E: Engine>(
     Ok(Started { name, output })
 }
 
-/// Makes the container; an image that cannot be had is asked for again, a container that is there already is removed:
-/// it never started, or its worker would have recorded a later try.
-async fn prepare<E: Engine>(scope: &RunScope<E>, spec: &ContainerSpec) -> Result<String, Setback> {
+/// Makes the container; one that is there already is removed: it never started, or its worker would have recorded a
+/// later try.
+pub(crate) async fn prepare<E: Engine>(
+    scope: &RunScope<E>,
+    spec: &ContainerSpec,
+    image: &str,
+) -> Result<String, Setback> {
     let engine = &scope.worker.engine;
-    let mut pause = Pause::up_to(Duration::from_secs(5));
     for asked in 1.. {
         match engine.prepare(spec).await {
             Ok(name) => return Ok(name),
-            Err(EngineError::Image { .. }) if asked < IMAGE_TRIES => pause.wait().await,
-            Err(EngineError::Conflict(name)) if asked < IMAGE_TRIES => engine.remove(&name).await?,
+            Err(EngineError::Conflict(name)) if asked < TRIES => engine.remove(&name).await?,
+            // People know it by the name that the step has for it.
+            Err(EngineError::Image { reason, passing, .. }) => {
+                return Err(EngineError::Image { image: image.to_owned(), reason, passing }.into());
+            }
             Err(error) => return Err(error.into()),
         }
         if scope.held.lost.is_cancelled() {

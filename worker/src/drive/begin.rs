@@ -10,13 +10,16 @@ use shared::{
         step::StepStatus,
     },
     formats::workflow::defaults_to_render,
-    store::{lease::Claimed, run::Finish, step},
+    store::{
+        lease::{self, Claimed},
+        run::Finish,
+    },
 };
 use tokio::time::Instant;
 
 use super::{Over, course::Course, end, rows::Rows};
 use crate::{
-    attempt::RunScope,
+    attempt::{RunScope, image},
     container::Setback,
     context::Context,
     contract,
@@ -29,6 +32,7 @@ use crate::{
     preview,
     render::RenderRequest,
     rescue,
+    run_services::Services,
     workspace::{self, Place, Workspace},
 };
 
@@ -43,7 +47,7 @@ pub(super) async fn begin<E: Engine>(
         held.cancel(why.clone());
     }
     let plan = held.attempt(|| worker.plan(&claimed.plan_digest)).await?;
-    let steps = held.attempt(|| step::list(store.pool(), run)).await?;
+    let steps = held.attempt(|| lease::steps(store.pool(), held.lease, None)).await?;
     let refused = |why: String| Finish::failed(error_code::INVALID_PLAN, why);
     let graph = match Graph::of(&plan) {
         Ok(graph) => graph,
@@ -72,6 +76,9 @@ pub(super) async fn begin<E: Engine>(
     if let Some(missing) = rows.missing(&plan) {
         return end(worker, held, &refused(format!("the run has no step {missing}, which its plan has"))).await;
     }
+    let begun = rows.all().iter().any(|row| row.step.tries > 0);
+    let images =
+        if begun { held.attempt(|| image::Kept::load(store, held.lease)).await? } else { image::Kept::default() };
     // A past deadline is one that has just come: what is left is what may run after it.
     let now = Instant::now();
     let remaining = Duration::try_from_secs_f64(claimed.remaining_s.abs()).unwrap_or_default();
@@ -97,16 +104,18 @@ pub(super) async fn begin<E: Engine>(
             worker.config.worker.max_log_bytes,
         ),
         mask,
+        images,
+        services: Services::new(&plan.services, data.context(std::iter::empty(), std::iter::empty())),
         deadline,
         stop: worker.stopping.child_token(),
         claimed,
     };
     // A run that nobody began has nothing anywhere.
-    if rows.all().iter().any(|row| row.step.tries > 0)
-        && let Some(failure) = rescue::take_over(&scope, &plan).await?
-    {
+    if begun && let Some(failure) = rescue::take_over(&scope, &plan).await? {
         return end(worker, held, &Finish::failed(failure.code, failure.message)).await;
     }
+    let in_order = graph.order().iter().map(|&at| rows.row(rows.main(at)));
+    scope.workspace.add_older(in_order.filter_map(|row| workspace::recorded(row.step.checkpoint.as_ref()))).await;
     for row in rows.all().iter().filter(|row| row.step.status == StepStatus::Completed) {
         if graph.place(row.at) == Place::Beside
             && let Some(checkpoint) = workspace::recorded(row.step.checkpoint.as_ref())
@@ -114,7 +123,9 @@ pub(super) async fn begin<E: Engine>(
             scope.workspace.add_beside(&row.step.name, checkpoint).await;
         }
     }
-    Course::new(&scope, &plan, &graph, rows, data).run().await
+    let over = Course::new(&scope, &plan, &graph, rows, data).run().await;
+    scope.services.end_all().await;
+    over
 }
 
 /// What templates see before any step has run: defaults that are made of other parameters, and the plan's own variables,

@@ -11,7 +11,7 @@ use shared::{
         states::Applied,
         step::{AttemptStatus, StepStatus},
     },
-    store::{lease, step},
+    store::lease,
 };
 use tokio::time::Instant;
 
@@ -64,6 +64,8 @@ pub(super) struct Course<'a, E> {
     pub(super) ending: Option<Ending>,
     /// Whether rows were written that are not known here.
     pub(super) stale: bool,
+    /// When it was last decided what may begin.
+    looked_at: Instant,
     engine_failures: u32,
 }
 
@@ -71,8 +73,18 @@ impl<'a, E: Engine> Course<'a, E> {
     pub(super) fn new(scope: &'a RunScope<E>, plan: &'a Plan, graph: &'a Graph, rows: Rows, data: RunData) -> Self {
         let failed: Vec<usize> =
             (0..rows.all().len()).filter(|&index| rows.row(index).step.status == StepStatus::Failed).collect();
-        let mut course =
-            Self { scope, plan, graph, rows, data, failed: None, ending: None, stale: false, engine_failures: 0 };
+        let mut course = Self {
+            scope,
+            plan,
+            graph,
+            rows,
+            data,
+            failed: None,
+            ending: None,
+            stale: false,
+            looked_at: Instant::now(),
+            engine_failures: 0,
+        };
         failed.into_iter().for_each(|index| course.note_failure(index));
         course
     }
@@ -84,11 +96,8 @@ impl<'a, E: Engine> Course<'a, E> {
         let mut halted = None;
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
-            if halted.is_none()
-                && !held.lost.is_cancelled()
-                && !scope.stop.is_cancelled()
-                && let Err(halt) = self.look(&mut running).await
-            {
+            let goes_on = halted.is_none() && !held.lost.is_cancelled() && !scope.stop.is_cancelled();
+            if goes_on && let Err(halt) = self.look(&mut running).await {
                 // What runs stops by itself: the lease is lost for it too, or it is told to.
                 scope.stop.cancel();
                 halted = Some(halt);
@@ -113,7 +122,7 @@ impl<'a, E: Engine> Course<'a, E> {
                         halted.get_or_insert(halt);
                     }
                 }
-                () = sleep_until(next_due), if halted.is_none() => {}
+                () = sleep_until(next_due), if goes_on && halted.is_none() => {}
                 () = tokio::time::sleep_until(next_look), if watches => {
                     next_look = Instant::now() + LOOK_EVERY;
                     if let Err(halt) = self.look_at_waiting().await {
@@ -153,22 +162,30 @@ impl<'a, E: Engine> Course<'a, E> {
         self.skip().await?;
         self.derive_given(running);
         self.begin_ready(running);
+        self.let_services_go();
         Ok(())
+    }
+
+    /// Ends the services that no step uses any more.
+    fn let_services_go(&self) {
+        let standing = self.rows.standing();
+        let open = self.plan.steps.iter().zip(standing).filter(|(_, status)| !status.is_final());
+        self.scope.services.let_go(&open.flat_map(|(step, _)| step.services.iter().map(String::as_str)).collect());
     }
 
     /// Reads all rows again.
     pub(super) async fn read_again(&mut self) -> Result<(), Halt> {
-        let (pool, run) = (self.scope.worker.store.pool(), self.scope.held.lease.run_id);
-        let steps = self.scope.held.attempt(|| step::list(pool, run)).await?;
+        let (pool, lease) = (self.scope.worker.store.pool(), self.scope.held.lease);
+        let steps = self.scope.held.attempt(|| lease::steps(pool, lease, None)).await?;
         let failed = self.rows.absorb(steps, &self.scope.mask);
         failed.into_iter().for_each(|index| self.note_failure(index));
         Ok(())
     }
 
     async fn look_at_waiting(&mut self) -> Result<(), Halt> {
-        let (pool, run) = (self.scope.worker.store.pool(), self.scope.held.lease.run_id);
+        let (pool, lease) = (self.scope.worker.store.pool(), self.scope.held.lease);
         let ids: Vec<_> = self.rows.waiting().map(|row| row.step.id).collect();
-        let steps = self.scope.held.attempt(|| step::some(pool, run, &ids)).await?;
+        let steps = self.scope.held.attempt(|| lease::steps(pool, lease, Some(&ids))).await?;
         let failed = self.rows.absorb(steps, &self.scope.mask);
         failed.into_iter().for_each(|index| self.note_failure(index));
         Ok(())
@@ -262,6 +279,7 @@ impl<'a, E: Engine> Course<'a, E> {
     /// Starts every step that may begin now.
     fn begin_ready(&mut self, running: &mut Tasks<'a>) {
         let now = Instant::now();
+        self.looked_at = now;
         if now >= self.scope.deadline(true) {
             return;
         }
@@ -283,10 +301,10 @@ impl<'a, E: Engine> Course<'a, E> {
         }
     }
 
-    /// When the next step that only waits for time may begin.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        let now = Instant::now();
-        self.ready().into_iter().map(|index| self.rows.row(index).due).filter(|due| *due > now).min()
+    /// When the next step that only waits for time may begin. Those that were due when it was decided what begins have
+    /// begun, or wait for room; one that became due since is not lost: its time has come, and wakes at once.
+    fn next_due(&self) -> Option<Instant> {
+        self.ready().into_iter().map(|index| self.rows.row(index).due).filter(|due| *due > self.looked_at).min()
     }
 
     /// What templates of a step see, or, with no step, those of the run's outputs.

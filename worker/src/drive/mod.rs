@@ -26,6 +26,7 @@ use shared::{
         lease::{self, Claimed},
         run::Finish,
     },
+    traces::{self, Role, Span},
 };
 use tokio::time::Instant;
 
@@ -53,10 +54,12 @@ pub enum Over {
 /// Drives a run that was claimed by a statement sent at `sent` (boot time), and lets go of its lease.
 pub async fn drive<E: Engine>(worker: Arc<Context<E>>, claimed: Claimed, sent: Duration) -> Over {
     let began = Instant::now();
+    let begun_s = claimed.begun_s;
     let held = Arc::new(Held::new(worker.store.clone(), claimed.lease, worker.ttl(), sent));
     let keeping = worker.keeper.keep(Arc::clone(&held));
     tracing::info!(run.id = %claimed.lease.run_id, worker.id = %worker.id, fence = %claimed.lease.fence, "run claimed");
-    let over = match begin::begin(&worker, &held, claimed).await {
+    let mut span = span_of(&worker, &claimed);
+    let over = match traces::scope(span.parent(), begin::begin(&worker, &held, claimed)).await {
         Ok(over) => over,
         Err(Halt::Lost) => Over::Lost,
         Err(Halt::Broken(error)) => {
@@ -75,6 +78,7 @@ pub async fn drive<E: Engine>(worker: Arc<Context<E>>, claimed: Claimed, sent: D
         }
     };
     drop(keeping);
+    conclude(&mut span, over);
     if over == Over::Lost {
         let (keeper, held) = (Arc::clone(&worker.keeper), Arc::clone(&held));
         tokio::spawn(async move { keeper.settle(&held).await });
@@ -82,10 +86,50 @@ pub async fn drive<E: Engine>(worker: Arc<Context<E>>, claimed: Claimed, sent: D
     if let Over::Finished(status) = over {
         container::clear(&*worker.engine, &worker.config.instance.0, held.lease).await;
         metrics::counter!("slipway_runs_finished_total", "status" => status.as_str()).increment(1);
-        metrics::histogram!("slipway_run_seconds", "status" => status.as_str()).record(began.elapsed().as_secs_f64());
+        metrics::histogram!("slipway_run_seconds", "status" => status.as_str())
+            .record(begun_s + began.elapsed().as_secs_f64());
     }
     tracing::info!(run.id = %held.lease.run_id, worker.id = %worker.id, ?over, "let go of the run");
     over
+}
+
+/// The span of a worker's time with a run, in the words of the conventions for CI/CD.
+fn span_of<E: Engine>(worker: &Context<E>, claimed: &Claimed) -> Span {
+    let parent = claimed.trace_parent.as_deref().and_then(|text| text.parse().ok());
+    let mut span = worker.traces.begin(format!("RUN {}", claimed.workflow), Role::Serves, parent);
+    span.set("cicd.pipeline.action.name", "RUN");
+    span.set("cicd.pipeline.name", claimed.workflow.clone());
+    span.set("cicd.pipeline.run.id", claimed.lease.run_id.to_string());
+    span.set("cicd.pipeline.run.state", "executing");
+    span.set("cicd.worker.id", worker.id.to_string());
+    span.set("slipway.operation", claimed.operation.as_str());
+    span.set("slipway.provider", claimed.provider.clone());
+    span.set("slipway.team", claimed.team.clone());
+    for (key, value) in [("slipway.application", &claimed.application), ("slipway.resource", &claimed.resource)] {
+        if let Some(value) = value {
+            span.set(key, value.clone());
+        }
+    }
+    span
+}
+
+fn conclude(span: &mut Span, over: Over) {
+    let result = match over {
+        Over::Finished(RunStatus::Completed) => "success",
+        Over::Finished(RunStatus::Cancelled) => "cancellation",
+        Over::Finished(_) => {
+            span.fail("failure", "the run failed");
+            "failure"
+        }
+        // It goes on in another span of this trace.
+        Over::Suspended => return span.set("slipway.outcome", "suspended"),
+        Over::HandedBack => return span.set("slipway.outcome", "handed back"),
+        Over::Lost => {
+            span.fail("lost", "the lease was lost");
+            return span.set("slipway.outcome", "lost");
+        }
+    };
+    span.set("cicd.pipeline.result", result);
 }
 
 /// Records the end of the run. A second try after an unclear answer may find that the first one did it.

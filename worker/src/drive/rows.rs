@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use shared::{
     domain::{ids::StepId, plan::Plan, step::StepStatus},
+    secrets::token,
     store::step::Step,
 };
 use tokio::time::Instant;
@@ -68,7 +69,12 @@ impl Rows {
         for step in steps {
             let Some(&at) = self.places.get(step.parent.as_deref().unwrap_or(&step.name)) else { continue };
             let wait = step.wait_s.and_then(|wait| Duration::try_from_secs_f64(wait).ok()).unwrap_or_default();
-            for secret in step.sensitive_outputs.iter().filter_map(|name| step.outputs.get(name)) {
+            for secret in step
+                .sensitive_outputs
+                .iter()
+                .filter_map(|name| step.outputs.get(name))
+                .filter(|value| !token::is_in(value))
+            {
                 mask.add_value(secret);
             }
             let news = match self.by_id.get(&step.id) {

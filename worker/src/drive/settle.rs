@@ -8,10 +8,7 @@ use shared::{
         run::{WaitReason, error_code},
         step::StepStatus,
     },
-    store::{
-        lease::{self, Suspension},
-        run::Finish,
-    },
+    store::{lease::Suspension, run::Finish},
 };
 use tokio::time::Instant;
 
@@ -26,6 +23,7 @@ use crate::{
     engine::Engine,
     held::Halt,
     render::RenderRequest,
+    sealing,
 };
 
 /// What is to be done.
@@ -51,6 +49,8 @@ impl<E: Engine> Course<'_, E> {
         let now = Instant::now();
         let all_over = self.rows.all().iter().all(|row| row.status().is_final());
         if all_over || (self.ending.is_some() && !self.cleans_up()) || now >= self.scope.deadline(true) {
+            // Their last lines are part of the run's log, which its end closes.
+            self.scope.services.end_all().await;
             let finish = self.outcome().await?;
             return self.end(&finish).await.map(Settled::Over);
         }
@@ -90,6 +90,7 @@ impl<E: Engine> Course<'_, E> {
             waiting,
             cancel_heeded: self.ending.is_some() || !self.is_open(),
         };
+        self.scope.services.end_all().await;
         container::clear(&*self.scope.worker.engine, &self.scope.worker.config.instance.0, held.lease).await;
         self.scope.workspace.distrust().await;
         if self.give_back(&suspension).await? {
@@ -200,31 +201,33 @@ impl<E: Engine> Course<'_, E> {
         }
         let values: Map<String, Value> =
             self.plan.outputs.iter().map(|(name, output)| (name.clone(), output.value.clone())).collect();
-        let request = RenderRequest { context: self.context(None), values, ..RenderRequest::default() };
-        let filled = match self.scope.worker.renderer.render(request).await {
-            Ok(rendered) => rendered.values,
-            Err(error) => match contract::setback("the workflow's outputs", &error) {
-                Setback::Failed(failure) => return Ok(self.failure(failure.code, &failure.message)),
-                Setback::Passing(why) => return Err(Halt::Unfit(why)),
-                Setback::Halt(halt) => return Err(halt),
-            },
-        };
         let sensitive =
             self.plan.outputs.iter().filter(|(_, output)| output.sensitive).map(|(name, _)| name.clone()).collect();
-        Ok(Finish::completed(filled, sensitive))
+        match self.filled(values, sensitive).await {
+            Ok((outputs, sensitive)) => Ok(Finish::completed(outputs, sensitive)),
+            Err(Setback::Failed(failure)) => Ok(self.failure(failure.code, &failure.message)),
+            Err(Setback::Passing(why)) => Err(Halt::Unfit(why)),
+            Err(Setback::Halt(halt)) => Err(halt),
+        }
+    }
+
+    /// The outputs, filled in, and what is sensitive of them sealed.
+    async fn filled(
+        &self,
+        values: Map<String, Value>,
+        mut sensitive: Vec<String>,
+    ) -> Result<(Map<String, Value>, Vec<String>), Setback> {
+        let context = self.context(None);
+        let context = sealing::open(self.scope, "", &context).await?.values.into_owned();
+        let request = RenderRequest { context, values, ..RenderRequest::default() };
+        let rendered = self.scope.worker.renderer.render(request).await;
+        let rendered = rendered.map_err(|error| contract::setback("the workflow's outputs", &error))?;
+        let mut outputs = rendered.values;
+        sealing::seal(self.scope, &mut outputs, &mut sensitive).await?;
+        Ok((outputs, sensitive))
     }
 
     async fn end(&self, finish: &Finish) -> Result<Over, Halt> {
-        let over = end(&self.scope.worker, &self.scope.held, finish).await?;
-        if let Some(resource) = self.scope.claimed.resource_id
-            && self.plan.steps.iter().any(|step| step.step_type.state.is_some())
-        {
-            let (pool, run) = (self.scope.worker.store.pool(), self.scope.held.lease.run_id);
-            // A lock that stays is taken over by the next run: its holder is over.
-            if let Err(error) = lease::unlock_state(pool, run, resource).await {
-                tracing::warn!(run.id = %run, %error, "the state stays locked until the resource's next run");
-            }
-        }
-        Ok(over)
+        end(&self.scope.worker, &self.scope.held, finish).await
     }
 }

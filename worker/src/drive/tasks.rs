@@ -1,6 +1,6 @@
 //! What is done about one step beside the others: a try, the elements of a loop, what a step makes of what it was given.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::{Map, Value};
@@ -118,8 +118,7 @@ impl<'a, E: Engine> Course<'a, E> {
             let given = Derived { outputs, sensitive, variables: Map::new() };
             running.push(
                 async move {
-                    let (renderer, mask) = (&scope.worker.renderer, &scope.mask);
-                    let came = match derive::derive(renderer, mask, planned, &context, given).await {
+                    let came = match derive::derive(scope, planned, &context, given).await {
                         Ok(derived) => {
                             let (pool, lease) = (scope.worker.store.pool(), scope.held.lease);
                             let Derived { outputs, sensitive, variables } = &derived;
@@ -168,7 +167,9 @@ async fn spread<E: Engine>(
         renderer: &worker.renderer,
         provider: &scope.claimed.provider,
         data: &context,
+        named: &BTreeMap::new(),
         mask: &scope.mask,
+        sources: worker.seals.sources(),
     };
     if !contract.may_run(&step).await? {
         let skipped = [(id, "its condition is false".to_owned())];

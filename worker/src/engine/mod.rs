@@ -15,7 +15,19 @@ use futures::Stream;
 use shared::domain::{
     ids::{Fence, RunId},
     plan::NetworkMode,
+    posture::Posture,
+    service::Check,
 };
+
+/// What a container is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// One try of a step.
+    #[default]
+    Step,
+    /// One start of a service of a run.
+    Service,
+}
 
 /// Who a container belongs to; written as labels, read back by the janitor and by a rescue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +36,11 @@ pub struct Ownership {
     pub instance: String,
     /// The run.
     pub run_id: RunId,
-    /// The step's name.
+    /// What it is for.
+    pub role: Role,
+    /// The name of the step, or of the service.
     pub step: String,
-    /// The number of the try.
+    /// The number of the try, or of the start.
     pub attempt: u16,
     /// The fence the container was started under.
     pub fence: Fence,
@@ -39,7 +53,7 @@ pub struct Ownership {
 pub struct ContainerSpec {
     /// Whose it is. Run, step and attempt also give its name, so that one engine cannot hold two of the same.
     pub owner: Ownership,
-    /// An image that the engine has or can pull.
+    /// The id of an image that the engine has, or its name.
     pub image: String,
     /// MiB.
     pub memory_mib: u32,
@@ -53,8 +67,10 @@ pub struct ContainerSpec {
     /// A key may be `name:port` where one name needs several ports. The host `host.docker.internal` in a target is
     /// the machine that runs the engine.
     pub egress: BTreeMap<String, String>,
-    /// The volume at `/workspace`, made by `ensure_volume`.
-    pub volume: String,
+    /// The volume at `/workspace`, made by `ensure_volume`; a service has none.
+    pub volume: Option<String>,
+    /// Where else it may write, all of it memory: folder → MiB.
+    pub tmpfs: BTreeMap<String, u32>,
 }
 
 /// A file put into the container's memory before the command starts.
@@ -90,10 +106,15 @@ pub struct HandOver {
     pub deadline: Duration,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// Bytes of output that are passed on from its beginning. Of what comes after, the end is passed on, with a
+    /// [`OutputStream::Gap`] before it that counts what is missing.
+    pub max_output: u64,
+    /// Bytes that its files on disk may take while it runs; beyond that the init kills it. 0: not looked at.
+    pub max_disk: u64,
 }
 
 /// How a container ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exit {
     /// The command's exit code; 128 + n after signal n.
     pub code: i64,
@@ -102,6 +123,28 @@ pub struct Exit {
     /// True when the engine, a person or the init for want of renewals ended it, and not the step or this process'
     /// own `stop`: says nothing about the step.
     pub infrastructure: bool,
+    /// Whether the init killed it because its files took more than [`HandOver::max_disk`].
+    pub disk_full: bool,
+}
+
+/// A question to a service.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// What is tried.
+    pub check: Check,
+    /// The environment of a program that is tried.
+    pub env: BTreeMap<String, String>,
+    /// How long one try may take.
+    pub timeout: Duration,
+}
+
+/// What a service answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is ready.
+    Ready,
+    /// It is not, and why.
+    NotYet(String),
 }
 
 /// Where an output line came from.
@@ -148,13 +191,15 @@ pub enum EngineError {
     /// There is a container of this run, step and attempt already.
     #[error("container {0} exists already")]
     Conflict(String),
-    /// The image is not on the engine and cannot be pulled.
+    /// The image is not on the engine, cannot be pulled, or brings along what it must not.
     #[error("image {image}: {reason}")]
     Image {
         /// As asked for.
         image: String,
-        /// The engine's words.
+        /// Ours, or the engine's words.
         reason: String,
+        /// Whether another try may fare better.
+        passing: bool,
     },
     /// The engine refused what it was asked: trying the same again would not help.
     #[error("the engine refused: {0}")]
@@ -169,7 +214,13 @@ pub enum EngineError {
 
 /// Runs containers. Every call has a timeout of its own; every call but `prepare` may be made twice.
 pub trait Engine: Send + Sync + 'static {
-    /// Makes the container and puts the init into it, without starting the step. `Conflict` when it exists.
+    /// The id of an image that the engine has and need not fetch anew; `None` for another. Asks no registry.
+    fn known_image(&self, image: &str) -> impl Future<Output = Result<Option<String>, EngineError>> + Send;
+
+    /// Fetches an image as the instance lets it; gives its id. `Image` when that cannot be.
+    fn fetch_image(&self, image: &str) -> impl Future<Output = Result<String, EngineError>> + Send;
+
+    /// Makes the container and puts the init into it, without starting the step. `Conflict` when it exists. Fetches nothing.
     fn prepare(&self, spec: &ContainerSpec) -> impl Future<Output = Result<String, EngineError>> + Send;
 
     /// Starts a prepared container, gives its init the command, and returns its output from the first byte on.
@@ -177,6 +228,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Tells the init to wait `deadline` longer, from now. An ended container is no error.
     fn renew(&self, name: &str, deadline: Duration) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Asks a container that runs whether it is ready, from inside it, within its own limits.
+    fn probe(&self, name: &str, probe: &Probe) -> impl Future<Output = Result<Answer, EngineError>> + Send;
 
     /// Waits, for as long as it takes, until the container has ended.
     fn wait(&self, name: &str) -> impl Future<Output = Result<Exit, EngineError>> + Send;
@@ -193,7 +247,7 @@ pub trait Engine: Send + Sync + 'static {
     /// Removes the container, by force, and what was made for it alone (its gate, its network). No error when gone.
     fn remove(&self, name: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// Every container of this installation, ended ones too.
+    /// Every container of a step or a service of this installation, ended ones too.
     fn list(&self, instance: &str) -> impl Future<Output = Result<Vec<Found>, EngineError>> + Send;
 
     /// Makes the volume, labelled with its run and writable for steps; returns true when it was not there before.
@@ -213,8 +267,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Removes every container, volume, network and gate of the run started under a fence lower than `below`.
     fn sweep(&self, instance: &str, run: RunId, below: Fence) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// What isolation the engine gives, for people: versions, seccomp, AppArmor, cgroups, free disk.
-    fn posture(&self) -> impl Future<Output = Result<serde_json::Value, EngineError>> + Send;
+    /// What isolation the engine gives, in its own words.
+    fn posture(&self) -> impl Future<Output = Result<Posture, EngineError>> + Send;
 
     /// Bytes free where the engine keeps images and volumes.
     fn free_disk(&self) -> impl Future<Output = Result<u64, EngineError>> + Send;

@@ -11,8 +11,9 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use sha2::{Digest, Sha256};
+use shared::config::Runtime;
 
-use super::{ContainerSpec, EngineError, Found, Ownership, seccomp};
+use super::{ContainerSpec, EngineError, Found, Ownership, Role, seccomp};
 
 /// User and group of every step.
 pub const STEP_UID: u64 = 65532;
@@ -27,17 +28,21 @@ pub(super) mod label {
     pub(crate) const ATTEMPT: &str = "dev.slipway.attempt";
     pub(crate) const FENCE: &str = "dev.slipway.fence";
     pub(crate) const DEADLINE: &str = "dev.slipway.deadline";
-    /// `step`, `gate` or `holder`.
+    /// `step`, `service`, `gate` or `holder`.
     pub(crate) const ROLE: &str = "dev.slipway.role";
     /// The step's container that a gate or a network was made for.
     pub(crate) const FOR: &str = "dev.slipway.for";
 }
 
 const INIT_FOLDER: &str = "/.slipway";
+/// The init, in a step's or a service's container.
+pub(super) const INIT: &str = "/.slipway/init";
 /// The init's name in its own image and in its volume.
 pub(super) const INIT_FILE: &str = "init";
 /// Where a holder mounts the volume it is made for.
 pub(super) const HELD: &str = "/held";
+/// Below these nobody has a folder of their own.
+const KEPT: [&str; 6] = [WORKSPACE, "/run/slipway", INIT_FOLDER, "/proc", "/sys", "/dev"];
 const MIB: i64 = 1024 * 1024;
 /// Seconds a started init waits for its command.
 const HAND_OVER_WAIT_S: u32 = 120;
@@ -64,8 +69,19 @@ pub(super) struct Parts {
     pub(super) volume: String,
 }
 
+/// What a step's container is made on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Base {
+    /// The image's id: what runs is what was looked at.
+    pub(super) image: String,
+    /// Where the image declares volumes.
+    pub(super) volumes: Vec<String>,
+    /// What runs it; none: the engine's default.
+    pub(super) runtime: Option<Runtime>,
+}
+
 /// The name of the container of this run, step and attempt: the same for every worker, so that the engine refuses a
-/// second one.
+/// second one. No step has the name of a service of its run.
 #[must_use]
 pub fn container_name(owner: &Ownership) -> String {
     let step = plain(&owner.step, 40);
@@ -91,30 +107,56 @@ pub(super) fn check_volume(name: &str) -> Result<(), EngineError> {
     if good { Ok(()) } else { Err(EngineError::Refused(format!("{name:?} is not the name of a volume"))) }
 }
 
-/// The configuration of a step's container.
-pub(super) fn step(spec: &ContainerSpec, parts: &Parts, joined: Joined) -> Result<ContainerCreateBody, EngineError> {
-    check_volume(&spec.volume)?;
+/// A folder that may be somebody's own: neither one of ours nor below what belongs to the kernel.
+pub(super) fn may_be_volume(path: &str) -> bool {
+    let plain = path.starts_with('/') && !path.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."));
+    let kept =
+        KEPT.iter().any(|kept| path == *kept || path.strip_prefix(kept).is_some_and(|rest| rest.starts_with('/')));
+    plain && !kept && !path.contains([':', ',']) && path.len() <= 256
+}
+
+/// The configuration of a step's or a service's container.
+pub(super) fn step(
+    spec: &ContainerSpec,
+    parts: &Parts,
+    base: Base,
+    joined: Joined,
+) -> Result<ContainerCreateBody, EngineError> {
+    spec.volume.as_deref().map(check_volume).transpose()?;
     if spec.memory_mib < 16 || spec.cpu_millis == 0 {
-        return Err(EngineError::Refused("a step needs at least 16 MiB and some processor time".into()));
+        return Err(EngineError::Refused("a container needs at least 16 MiB and some processor time".into()));
     }
-    let mut body = restricted(owner_labels(&spec.owner, "step"), spec.memory_mib, spec.cpu_millis, joined);
-    body.image = Some(spec.image.clone());
-    body.entrypoint = Some(vec![format!("{INIT_FOLDER}/{INIT_FILE}"), "step".into(), HAND_OVER_WAIT_S.to_string()]);
+    if let Some(path) = spec.tmpfs.keys().find(|path| *path == "/tmp" || !may_be_volume(path)) {
+        return Err(EngineError::Refused(format!("'{path}' cannot be a folder in memory")));
+    }
+    let mut body =
+        restricted(owner_labels(&spec.owner, spec.owner.role.as_str()), spec.memory_mib, spec.cpu_millis, joined);
+    body.image = Some(base.image);
+    body.entrypoint = Some(vec![INIT.into(), "step".into(), HAND_OVER_WAIT_S.to_string()]);
     body.open_stdin = Some(true);
     body.attach_stdin = Some(true);
     body.attach_stdout = Some(true);
     body.attach_stderr = Some(true);
     if let Some(host) = &mut body.host_config {
         host.readonly_rootfs = Some(!spec.writable_root);
-        host.mounts = Some(vec![volume(&parts.volume, INIT_FOLDER, true), volume(&spec.volume, WORKSPACE, false)]);
+        host.runtime = base.runtime.map(|runtime| runtime.to_string());
+        let workspace = spec.volume.as_deref().map(|name| volume(name, WORKSPACE, false));
+        host.mounts = Some([volume(&parts.volume, INIT_FOLDER, true)].into_iter().chain(workspace).collect());
         let owned = format!("uid={STEP_UID},gid={STEP_UID},mode=0700");
-        host.tmpfs = Some(HashMap::from([
+        let mut tmpfs = HashMap::from([
             ("/tmp".into(), "rw,nosuid,nodev,noexec,size=64m,mode=1777".into()),
             ("/run/slipway".into(), format!("rw,nosuid,nodev,noexec,size=32m,{owned}")),
             // The one place a step type may put a program of its own (`executable: true`): a step that can write to
             // its workspace can run what it likes there, so refusing it here would protect nothing.
             ("/run/slipway/files".into(), format!("rw,nosuid,nodev,exec,size=32m,{owned}")),
-        ]));
+        ]);
+        let sized = |mib: u32| format!("rw,nosuid,nodev,noexec,size={mib}m,{owned}");
+        tmpfs.extend(spec.tmpfs.iter().map(|(path, mib)| (path.clone(), sized(*mib))));
+        // The engine would make a volume without bounds for each that an image declares.
+        for path in base.volumes {
+            tmpfs.entry(path).or_insert_with(|| sized(64));
+        }
+        host.tmpfs = Some(tmpfs);
     }
     Ok(body)
 }
@@ -235,6 +277,8 @@ fn owner_labels(owner: &Ownership, role: &str) -> HashMap<String, String> {
         (label::FENCE.into(), owner.fence.to_string()),
         (label::DEADLINE.into(), owner.deadline.to_string()),
         (label::ROLE.into(), role.into()),
+        // Each label of ours is set, for those that an image brings along would count otherwise.
+        (label::FOR.into(), String::new()),
     ])
 }
 
@@ -247,13 +291,21 @@ pub(super) fn run_labels(instance: &str, run: impl std::fmt::Display, role: &str
     ])
 }
 
-/// Reads the labels back; `None` when they are not those of a step.
+impl Role {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Reads the labels back; `None` when they are not those of a step or a service.
 pub(super) fn found(name: &str, running: bool, labels: &HashMap<String, String>) -> Option<Found> {
     let text = |key: &str| labels.get(key).map(String::as_str);
-    if text(label::ROLE) != Some("step") {
-        return None;
-    }
+    let role = [Role::Step, Role::Service].into_iter().find(|role| text(label::ROLE) == Some(role.as_str()))?;
     let owner = Ownership {
+        role,
         instance: text(label::INSTANCE)?.to_owned(),
         run_id: text(label::RUN)?.parse().ok()?,
         step: text(label::STEP)?.to_owned(),

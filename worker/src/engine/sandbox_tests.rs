@@ -7,11 +7,16 @@ use shared::domain::{
 
 use super::*;
 
+#[path = "../../init/addresses.rs"]
+#[allow(unreachable_pub, reason = "shared with the init")]
+mod addresses;
+
 fn spec(text: &str, writable_root: bool, memory_mib: u32, cpu_millis: u32, volume: &str) -> ContainerSpec {
     ContainerSpec {
         owner: Ownership {
             instance: text.into(),
             run_id: RunId::new(),
+            role: Role::default(),
             step: text.into(),
             attempt: 1,
             fence: Fence(3),
@@ -23,7 +28,8 @@ fn spec(text: &str, writable_root: bool, memory_mib: u32, cpu_millis: u32, volum
         writable_root,
         network: NetworkMode::None,
         egress: BTreeMap::from([(text.to_owned(), text.to_owned())]),
-        volume: volume.into(),
+        volume: Some(volume.into()),
+        tmpfs: BTreeMap::new(),
     }
 }
 
@@ -64,6 +70,15 @@ fn assert_confined(body: &ContainerCreateBody) {
     let network = host["NetworkMode"].as_str().unwrap();
     assert!(network != "host" && network != "bridge" && !network.starts_with("container:"), "{network}");
     assert_eq!(json["User"], "65532:65532");
+    assert_eq!(json["WorkingDir"], "/", "the image's is not used");
+    assert_eq!(json["Healthcheck"]["Test"], serde_json::json!(["NONE"]));
+    assert_eq!(json["Entrypoint"][0].as_str().unwrap().rsplit('/').next(), Some("init"));
+    for label in [label::INSTANCE, label::ROLE] {
+        assert!(
+            json["Labels"].get(label).is_some() || json["Labels"] == serde_json::json!({}),
+            "{label} is the image's"
+        );
+    }
     let options = host["SecurityOpt"].as_array().unwrap();
     assert!(options.contains(&"no-new-privileges".into()));
     assert!(options.iter().any(|option| option.as_str().unwrap().starts_with("seccomp={")));
@@ -83,11 +98,20 @@ proptest! {
     fn no_step_can_ask_for_more_than_the_restricted_profile(
         text in "\\PC{0,80}", writable in any::<bool>(), memory in any::<u32>(), cpu in any::<u32>(),
         volume in prop_oneof!["[a-z/.:~]{0,30}", Just("/var/run/docker.sock".to_owned()), "[a-z][a-z0-9-]{1,30}"],
-        joined in any::<bool>(),
+        joined in any::<bool>(), image_volume in "/[a-z/]{1,20}", own in "/[a-z/.:,]{1,20}", service in any::<bool>(),
     ) {
         let joined = Joined { network: joined.then(|| "slipway-net".into()), ..Joined::default() };
-        if let Ok(body) = step(&spec(&text, writable, memory, cpu, &volume), &parts(), joined) {
+        let base = Base { image: text.clone(), volumes: vec![image_volume.clone()], runtime: None };
+        let mut spec = spec(&text, writable, memory, cpu, &volume);
+        spec.tmpfs.insert(own.clone(), 8);
+        if service {
+            (spec.owner.role, spec.volume) = (Role::Service, None);
+        }
+        if let Ok(body) = step(&spec, &parts(), base, joined) {
             assert_confined(&body);
+            let tmpfs = body.host_config.unwrap().tmpfs.unwrap();
+            prop_assert!(tmpfs[&image_volume].contains("size="), "a volume of the image has no bound");
+            prop_assert!(tmpfs[&own].contains("noexec,size=8m") && may_be_volume(&own));
         }
     }
 
@@ -130,7 +154,57 @@ fn steps_that_differ_only_in_odd_characters_get_names_that_differ() {
 }
 
 #[test]
+fn a_step_runs_under_the_runtime_of_the_instance_and_its_labels_are_all_ours() {
+    let base = Base { image: "sha256:0".into(), volumes: Vec::new(), runtime: Some(shared::config::Runtime::Runsc) };
+    let body = step(&spec("step", false, 64, 100, "v"), &parts(), base, Joined::default()).unwrap();
+    assert_eq!(body.host_config.unwrap().runtime.as_deref(), Some("runsc"));
+    let labels = body.labels.unwrap();
+    for name in [
+        label::INSTANCE,
+        label::RUN,
+        label::STEP,
+        label::ATTEMPT,
+        label::FENCE,
+        label::DEADLINE,
+        label::ROLE,
+        label::FOR,
+    ] {
+        assert!(labels.contains_key(name), "an image could bring {name} along");
+    }
+}
+
+#[test]
 fn an_egress_target_without_a_port_is_refused() {
     let egress = BTreeMap::from([("db".to_owned(), "db.example".to_owned())]);
     assert!(matches!(plan_gates(&egress), Err(EngineError::Refused(_))));
+}
+
+#[test]
+fn no_name_leads_to_the_metadata_service_the_link_or_the_gate_itself() {
+    for address in [
+        "169.254.169.254",
+        "169.254.0.1",
+        "127.0.0.1",
+        "127.9.9.9",
+        "0.0.0.0",
+        "0.1.2.3",
+        "255.255.255.255",
+        "224.0.0.1",
+        "100.100.100.200",
+        "::",
+        "::1",
+        "fe80::1",
+        "ff02::1",
+        "fd00:ec2::254",
+        "::ffff:169.254.169.254",
+        "::ffff:127.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+    ] {
+        assert!(!addresses::may_be_named(address.parse().unwrap()), "{address}");
+    }
+    // Databases are where they are: private networks are the operator's to list.
+    for address in ["10.0.0.1", "172.17.0.1", "192.168.1.1", "203.0.113.9", "fd12::1", "2001:db8::1", "100.64.0.1"] {
+        assert!(addresses::may_be_named(address.parse().unwrap()), "{address}");
+    }
 }

@@ -14,11 +14,16 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use shared::domain::ids::{Fence, RunId};
+use sha2::{Digest as _, Sha256};
+use shared::domain::{
+    ids::{Fence, RunId},
+    posture::Posture,
+};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Archive, ContainerSpec, Engine, EngineError, Exit, Found, HandOver, Output, OutputLine, OutputStream, Ownership,
+    Answer, Archive, ContainerSpec, Engine, EngineError, Exit, Found, HandOver, Output, OutputLine, OutputStream,
+    Ownership, Probe,
 };
 
 /// What a scripted step does, in this order.
@@ -45,6 +50,8 @@ pub struct Script {
     pub write: BTreeMap<String, String>,
     /// Files of its workspace that it prints, each as `path: content` or `path: missing`.
     pub print: Vec<String>,
+    /// Of a service: times it is asked in vain whether it is ready.
+    pub ready_after: u32,
     /// Written to the output file as JSON.
     pub outputs: Map<String, Value>,
 }
@@ -61,6 +68,8 @@ struct Container {
     deadline: watch::Sender<Option<Instant>>,
     started: bool,
     ignores_term: bool,
+    /// Times it is still to be asked in vain.
+    not_ready: u32,
 }
 
 #[derive(Debug, Default)]
@@ -128,22 +137,29 @@ fn unavailable(name: &str) -> EngineError {
 }
 
 impl Engine for Scripted {
+    async fn known_image(&self, image: &str) -> Result<Option<String>, EngineError> {
+        let id = || format!("sha256:{}", hex::encode(Sha256::digest(image)));
+        Ok((image != "missing").then(id))
+    }
+
+    async fn fetch_image(&self, image: &str) -> Result<String, EngineError> {
+        Err(EngineError::Image { image: image.to_owned(), reason: "no such image".into(), passing: true })
+    }
+
     async fn prepare(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
         let name = format!("{}-{}-{}", spec.owner.run_id, spec.owner.step, spec.owner.attempt);
-        if spec.image == "missing" {
-            return Err(EngineError::Image { image: spec.image.clone(), reason: "no such image".into() });
-        }
         self.with(|state| {
             if state.containers.contains_key(&name) {
                 return Err(EngineError::Conflict(name.clone()));
             }
             let container = Container {
                 owner: spec.owner.clone(),
-                volume: spec.volume.clone(),
+                volume: spec.volume.clone().unwrap_or_default(),
                 exit: watch::Sender::new(None),
                 deadline: watch::Sender::new(None),
                 started: false,
                 ignores_term: false,
+                not_ready: 0,
             };
             state.containers.insert(name.clone(), container);
             Ok(name)
@@ -161,6 +177,7 @@ impl Engine for Scripted {
             let container = state.containers.get_mut(name).ok_or_else(|| unavailable(name))?;
             container.started = true;
             container.ignores_term = script.ignore_term;
+            container.not_ready = script.ready_after;
             container.deadline.send_replace(Some(Instant::now() + command.deadline));
             Ok::<_, EngineError>((container.exit.subscribe(), container.deadline.subscribe()))
         })??;
@@ -173,7 +190,7 @@ impl Engine for Scripted {
             _ => 0,
         };
         let infrastructure = attempt <= script.vanish_times;
-        let exit = Exit { code: if infrastructure { 137 } else { code }, oom_killed: false, infrastructure };
+        let exit = Exit { code: if infrastructure { 137 } else { code }, infrastructure, ..Exit::default() };
         let (engine, own_name) = (self.clone(), name.to_owned());
         let hangs = script.hang || attempt <= script.hang_times;
         if script.sleep_ms == 0 && !hangs {
@@ -197,7 +214,7 @@ impl Engine for Scripted {
                 };
                 let exit = tokio::select! {
                     () = work => exit,
-                    () = expired => Exit { code: 143, oom_killed: false, infrastructure: true },
+                    () = expired => Exit { code: 143, infrastructure: true, ..Exit::default() },
                     _ = ended.wait_for(Option::is_some) => return,
                 };
                 // The engine's state is gone only when the process is.
@@ -221,6 +238,18 @@ impl Engine for Scripted {
         })
     }
 
+    async fn probe(&self, name: &str, probe: &Probe) -> Result<Answer, EngineError> {
+        self.with(|state| match state.containers.get_mut(name) {
+            Some(container) if container.exit.borrow().is_some() => Answer::NotYet("it has ended".to_owned()),
+            Some(container) if container.not_ready > 0 => {
+                container.not_ready -= 1;
+                Answer::NotYet(format!("{}: asked in vain", probe.check))
+            }
+            Some(_) => Answer::Ready,
+            None => Answer::NotYet("it is gone".to_owned()),
+        })
+    }
+
     async fn wait(&self, name: &str) -> Result<Exit, EngineError> {
         let ended = self.with(|state| state.containers.get(name).map(|container| container.exit.subscribe()))?;
         let mut ended = ended.ok_or_else(|| unavailable(name))?;
@@ -237,7 +266,7 @@ impl Engine for Scripted {
             let _ = tokio::time::timeout(grace, ended.wait_for(Option::is_some)).await;
         }
         let code = if stubborn || grace.is_zero() { 137 } else { 143 };
-        self.end(name, Exit { code, oom_killed: false, infrastructure: false })
+        self.end(name, Exit { code, ..Exit::default() })
     }
 
     async fn read(&self, name: &str, path: &str, limit: u64) -> Result<Archive, EngineError> {
@@ -296,7 +325,7 @@ impl Engine for Scripted {
     }
 
     async fn remove(&self, name: &str) -> Result<(), EngineError> {
-        self.end(name, Exit { code: 137, oom_killed: false, infrastructure: false })?;
+        self.end(name, Exit { code: 137, ..Exit::default() })?;
         self.with(|state| drop(state.containers.remove(name)))
     }
 
@@ -347,8 +376,8 @@ impl Engine for Scripted {
         })
     }
 
-    async fn posture(&self) -> Result<Value, EngineError> {
-        Ok(json!({"engine": "scripted", "isolation": "none: nothing is executed"}))
+    async fn posture(&self) -> Result<Posture, EngineError> {
+        Ok(Posture { engine: "scripted".into(), ..Posture::default() })
     }
 
     async fn free_disk(&self) -> Result<u64, EngineError> {

@@ -1,18 +1,15 @@
 //! What is to become of one resource. No I/O.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::{
     domain::{
         change,
         resource::ResourceState,
         run::{Operation, error_code},
     },
-    formats::{
-        placeholder,
-        registry::{self, PINS_ANNOTATION, PlanError, Planned, Registry},
-        workflow,
-    },
-    store::resource::{self, Unresolved},
+    formats::registry::{self, PlanError, Planned, Registry},
+    inputs::{Inputs, complete, resolve},
+    store::resource::Unresolved,
 };
 
 /// Places named in a message, at most.
@@ -20,7 +17,7 @@ const PLACES: usize = 5;
 
 /// What is to become of a resource.
 #[derive(Debug)]
-pub(super) enum Decision {
+pub(in crate::tasks) enum Decision {
     /// This run works on it.
     Run { operation: Operation, planned: Box<Planned>, inputs: Option<Inputs> },
     /// No run can.
@@ -31,14 +28,7 @@ pub(super) enum Decision {
     Terminate { why: String },
 }
 
-/// What a run is given.
-#[derive(Debug)]
-pub(super) struct Inputs {
-    pub(super) inputs: Map<String, Value>,
-    pub(super) resolved: Value,
-}
-
-pub(super) fn decide(registry: &Registry, resource: &Unresolved) -> Decision {
+pub(in crate::tasks) fn decide(registry: &Registry, resource: &Unresolved) -> Decision {
     match (&resource.applied_params, resource.absent) {
         (_, true) => remove(registry, resource),
         (None, false) => create(registry, resource),
@@ -47,21 +37,13 @@ pub(super) fn decide(registry: &Registry, resource: &Unresolved) -> Decision {
 }
 
 /// The workflow, by what the spec pins and names, and by who made the resource.
-fn plan(
-    registry: &Registry,
-    resource: &Unresolved,
-    operation: Operation,
-    workflow: Option<&str>,
-) -> Result<Planned, PlanError> {
-    let pins =
-        resource.metadata.pointer("/annotations").and_then(|all| all.get(PINS_ANNOTATION)).and_then(Value::as_str);
+fn plan(registry: &Registry, resource: &Unresolved, operation: Operation) -> Result<Planned, PlanError> {
     let wanted = registry::Wanted {
         resource_type: &resource.kind,
         operation,
         tags: &resource.tags,
-        workflow,
-        // What cannot be read was refused when it was submitted; from before that, it pins nothing.
-        pins: &pins.and_then(|text| registry::parse_pins(text).ok()).unwrap_or_default(),
+        workflow: resource.workflow.as_deref(),
+        pins: &registry::pins_in(&resource.metadata),
         made_by: resource.made_by.as_ref().map(|(provider, version)| (provider.as_str(), version.as_str())),
     };
     registry.plan_for(&wanted)
@@ -71,12 +53,7 @@ fn remove(registry: &Registry, resource: &Unresolved) -> Decision {
     if !resource.touched {
         return Decision::Terminate { why: "nothing was made for it, so nothing had to be removed".to_owned() };
     }
-    let planned = match plan(registry, resource, Operation::Delete, resource.workflow.as_deref()) {
-        // A slip of the pen in the spec is no reason to keep what should be gone.
-        Err(PlanError::UnknownWorkflow { .. }) => plan(registry, resource, Operation::Delete, None),
-        planned => planned,
-    };
-    match planned {
+    match plan(registry, resource, Operation::Delete) {
         // A delete always waits for `advance` to see that nothing rests on the resource any more.
         Ok(planned) => Decision::Run { operation: Operation::Delete, planned: Box::new(planned), inputs: None },
         Err(PlanError::NoWorkflow { provider, version, .. }) => Decision::Terminate {
@@ -97,7 +74,7 @@ fn create(registry: &Registry, resource: &Unresolved) -> Decision {
             _ => return Decision::Settle,
         }
     }
-    let planned = match plan(registry, resource, Operation::Create, resource.workflow.as_deref()) {
+    let planned = match plan(registry, resource, Operation::Create) {
         Ok(planned) => planned,
         Err(error) => return unplanned(&error),
     };
@@ -122,7 +99,7 @@ fn update(registry: &Registry, resource: &Unresolved, applied: &Value) -> Decisi
         return Decision::Settle;
     }
     let places: Vec<String> = changes.iter().map(|it| it.path.clone()).collect();
-    let planned = match plan(registry, resource, Operation::Update, resource.workflow.as_deref()) {
+    let planned = match plan(registry, resource, Operation::Update) {
         Ok(planned) => planned,
         Err(error) => return still_as_it_was(error_code::NO_WORKFLOW, &error.to_string(), &places),
     };
@@ -162,29 +139,9 @@ fn unplanned(error: &PlanError) -> Decision {
     Decision::Fail { code, message: error.to_string() }
 }
 
-/// The params with placeholders filled in.
-fn resolve(resource: &Unresolved) -> Result<Value, (&'static str, String)> {
-    placeholder::resolve(&resource.params, &|reference| match reference {
-        placeholder::Reference::Metadata(path) => placeholder::lookup(&resource.metadata, path).cloned(),
-        placeholder::Reference::Resource { name, path } => {
-            resource.dependencies.get(name).and_then(|outputs| placeholder::lookup(outputs, path)).cloned()
-        }
-    })
-    .map_err(|unresolved| (error_code::UNRESOLVED_PLACEHOLDER, unresolved.to_string()))
-}
-
-fn complete(planned: &Planned, resource: &Unresolved, resolved: Value) -> Result<Inputs, (&'static str, String)> {
-    let inputs = resource::inputs(&resolved, &resource.application, &resource.name, &resource.kind);
-    let inputs = workflow::check_inputs(&planned.parameters, &inputs, workflow::Unknown::Keep).map_err(|problems| {
-        let list = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        (error_code::INVALID_INPUTS, list)
-    })?;
-    Ok(Inputs { inputs, resolved })
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
     use shared::domain::ids::{ApplicationId, ResourceId};
 
     use super::*;
@@ -212,6 +169,7 @@ mod tests {
             has_dependencies: false,
             has_predecessor: false,
             dependencies: Map::new(),
+            secrets: Map::new(),
         }
     }
 

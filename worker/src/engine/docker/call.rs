@@ -28,6 +28,22 @@ impl Failure {
     pub(super) fn says(&self, words: &str) -> bool {
         matches!(self, Self::Status(_, message) if message.contains(words))
     }
+
+    /// Whether the image has something where a container of ours has its own places, and the runtime would not be led
+    /// astray by it.
+    fn is_of_a_trap(&self) -> bool {
+        const WORDS: [&str; 8] = [
+            "cannot be mounted because it is",
+            "is not on procfs",
+            "through procfd",
+            "is not a directory",
+            ": not a directory",
+            "rootfs is marked read-only",
+            "Could not find the file /workspace in container",
+            "argument list too long",
+        ];
+        WORDS.iter().any(|words| self.says(words))
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -51,6 +67,13 @@ impl From<Error> for Failure {
 
 impl From<Failure> for EngineError {
     fn from(failure: Failure) -> Self {
+        if failure.is_of_a_trap() {
+            // The engine's words are full of the host's paths.
+            tracing::warn!(%failure, "an image does not admit a container of ours");
+            return Self::Refused(
+                "the image has something in the place of /workspace, /tmp, /run/slipway or /.slipway that no container can be given".into(),
+            );
+        }
         match failure {
             Failure::Status(status @ 400..500, message) => Self::Refused(format!("{message} ({status})")),
             // Full disks, a runtime that stumbled, a restart under way: another try may fare better.

@@ -64,9 +64,9 @@ pub(super) async fn remove_volume(docker: &Docker, name: &str) -> Result<bool, E
     }
 }
 
-/// Every step's container of an installation.
+/// Every step's and service's container of an installation.
 pub(super) async fn list(docker: &Docker, instance: &str) -> Result<Vec<Found>, EngineError> {
-    let found = containers(docker, &[(label::INSTANCE, instance), (label::ROLE, "step")]).await?;
+    let found = containers(docker, &[(label::INSTANCE, instance)]).await?;
     Ok(found
         .iter()
         .filter_map(|one| {

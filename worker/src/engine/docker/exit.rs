@@ -81,7 +81,12 @@ async fn ended(engine: &DockerEngine, name: &str, answered: &mut Instant) -> Res
 fn from_report(engine: &DockerEngine, name: &str, report: Report) -> Exit {
     // An engine that starts again ends what it finds running, with a polite SIGTERM, like a person's `docker stop`.
     let stopped_by_others = report.told && report.code != 0 && !stopped_here(engine, name);
-    Exit { code: i64::from(report.code), oom_killed: report.oom, infrastructure: report.expired || stopped_by_others }
+    Exit {
+        code: i64::from(report.code),
+        oom_killed: report.oom,
+        infrastructure: report.expired || stopped_by_others,
+        disk_full: report.full,
+    }
 }
 
 fn stopped_here(engine: &DockerEngine, name: &str) -> bool {
@@ -94,9 +99,9 @@ fn from_engine(engine: &DockerEngine, name: &str, state: ContainerState) -> Exit
     let oom_killed = state.oom_killed.unwrap_or(false);
     // 255 is what a restarted engine writes for a container that it found dead.
     let infrastructure = matches!(code, KILLED | 255) && !oom_killed && !stopped_here(engine, name);
-    Exit { code, oom_killed, infrastructure }
+    Exit { code, oom_killed, infrastructure, disk_full: false }
 }
 
 fn vanished(engine: &DockerEngine, name: &str) -> Exit {
-    Exit { code: KILLED, oom_killed: false, infrastructure: !stopped_here(engine, name) }
+    Exit { code: KILLED, infrastructure: !stopped_here(engine, name), ..Exit::default() }
 }

@@ -1,7 +1,7 @@
 //! Whom a step can talk to, by topology alone: no firewall rule, nothing to do on the host.
 //!
 //! A step's network is internal and its bridge has no address, so from it there is no way to the host, to other
-//! networks or out. The only neighbours are the run's other steps (`internal`) or the gates (`egress`). A gate also
+//! networks or out. The only neighbours are the run's other steps and services (`internal`) or the gates (`egress`). A gate also
 //! stands in an ordinary network, and forwards the allowed connections, each to its one target.
 
 use std::{collections::HashMap, net::Ipv4Addr, time::Duration};

@@ -6,7 +6,10 @@ use std::{pin::Pin, time::Duration};
 use bollard::{Docker, container::LogOutput, errors::Error, query_parameters::LogsOptionsBuilder};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use super::{
     call::{Failure, QUICK, call},
@@ -19,6 +22,10 @@ use crate::engine::{OutputLine, OutputStream};
 pub(super) const WAITING_LINES: usize = 256;
 /// How long after the end of its streams a container may still count as running.
 const ENDING: Duration = Duration::from_secs(2);
+/// Bytes a second that are read of a step that has written more than it may. The engine takes as long over a line as over so many
+/// bytes, and all of it on processors that others need.
+const FLOOD_RATE: f64 = 32.0 * 1024.0 * 1024.0;
+const LINE_BYTES: u64 = 1024;
 /// How long an engine that is away is waited for.
 const ENGINE_AWAY: Duration = Duration::from_secs(300);
 
@@ -33,17 +40,20 @@ pub(super) struct Pump {
     pub(super) report: watch::Sender<Option<Report>>,
     /// The engine's time of the last piece that was passed on.
     last: Option<DateTime<Utc>>,
+    /// Since when what comes is only counted, and how much has come since.
+    full: Option<(Instant, u64)>,
 }
 
 impl Pump {
     pub(super) fn new(
         docker: Docker,
         name: String,
-        nonce: String,
+        nonce: &str,
+        max_output: u64,
         to: mpsc::Sender<OutputLine>,
         report: watch::Sender<Option<Report>>,
     ) -> Self {
-        Self { docker, name, lines: Lines::new(nonce), to, report, last: None }
+        Self { docker, name, lines: Lines::new(nonce.to_owned(), max_output), to, report, last: None, full: None }
     }
 
     /// Runs until the container has ended and all was read.
@@ -71,11 +81,11 @@ impl Pump {
 
     /// The stream ended without the init's report. `None` when the container just ended; else why lines may be missing.
     async fn why_silent(&mut self) -> Option<String> {
-        let until = tokio::time::Instant::now() + ENDING;
+        let until = Instant::now() + ENDING;
         loop {
             match self.is_running().await {
                 Ok(false) => return None,
-                Ok(true) if tokio::time::Instant::now() > until => {
+                Ok(true) if Instant::now() > until => {
                     return Some("the connection to the engine was lost".into());
                 }
                 Ok(true) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -87,7 +97,7 @@ impl Pump {
 
     /// Reads on from the engine's log, for as long as the container runs.
     async fn follow_log(&mut self, reason: String) {
-        let mut away_since = tokio::time::Instant::now();
+        let mut away_since = Instant::now();
         let mut pause = Duration::from_millis(100);
         let mut told = reason.is_empty();
         loop {
@@ -97,7 +107,7 @@ impl Pump {
                         self.gap(format!("{reason}; lines written meanwhile may be missing here")).await;
                         told = true;
                     }
-                    away_since = tokio::time::Instant::now();
+                    away_since = Instant::now();
                     pause = Duration::from_millis(100);
                     self.read_log(running).await;
                     if !running || self.lines.report.is_some() {
@@ -152,6 +162,19 @@ impl Pump {
         // The lines first: who hears of the end finds all of them sent.
         self.send(lines).await;
         self.publish();
+        self.pace(bytes.len()).await;
+    }
+
+    /// Reads no faster than is fair to others once nothing is passed on: the step that floods waits, and not the machine.
+    async fn pace(&mut self, bytes: usize) {
+        let Some(lines) = self.lines.in_excess().filter(|_| self.lines.report.is_none()) else { return };
+        let (since, seen) = self.full.get_or_insert_with(|| (Instant::now(), 0));
+        *seen += bytes as u64;
+        let due = Duration::from_secs_f64((*seen + LINE_BYTES * lines) as f64 / FLOOD_RATE);
+        let early = due.saturating_sub(since.elapsed());
+        if early > Duration::from_millis(5) {
+            tokio::time::sleep(early).await;
+        }
     }
 
     async fn send(&self, lines: Vec<OutputLine>) {
