@@ -8,14 +8,17 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use shared::{
     domain::{
+        access::Principal,
         approval::{Decider, Decision},
         ids::RunId,
     },
+    secrets::token,
     store::{
-        api_key::Principal,
         approval::{self, Approval, Decided},
+        audit,
         waiting::{self, Started},
     },
 };
@@ -23,6 +26,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    access::Grant,
+    audit::Trail,
     error::{Problem, ProblemDetails},
     execute::json_body,
     extract::{Body, Caller, Path, Query},
@@ -35,9 +40,10 @@ use crate::{
 /// Characters that a reason may have.
 const MAX_REASON: usize = 2000;
 
-/// Who decides, as the rule about approvals sees them. A key belongs to no team.
+/// Who decides, as the rule about approvals sees them.
 fn decider(caller: &Principal) -> Decider {
-    Decider { name: caller.name.clone(), role: caller.role.as_str().to_owned(), teams: Vec::new() }
+    let roles = caller.role_names().map(ToOwned::to_owned).collect();
+    Decider { name: caller.name.clone(), roles, teams: caller.teams.iter().cloned().collect() }
 }
 
 /// Which approvals to list.
@@ -76,7 +82,7 @@ pub(crate) struct ApprovalView {
     pub requested_by: String,
     /// What is to be decided.
     pub message: String,
-    /// Roles that may decide; none: admins.
+    /// Roles that may decide; none: approvers.
     pub roles: Vec<String>,
     /// Teams whose people may decide; none: all.
     pub teams: Vec<String>,
@@ -107,7 +113,7 @@ impl From<Approval> for ApprovalView {
             resource: row.resource,
             team: row.team,
             requested_by: row.requested_by,
-            message: row.message,
+            message: token::masked_text(&row.message).into_owned(),
             roles: row.roles,
             teams: row.teams,
             status: row.decision.map_or("open", Decision::as_str),
@@ -126,6 +132,7 @@ impl From<Approval> for ApprovalView {
     responses((status = 200, body = Page<ApprovalView>), (status = 400, body = ProblemDetails)))]
 pub(crate) async fn list(
     State(app): State<AppState>,
+    grant: Grant,
     Query(filter): Query<ApprovalFilter>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ApprovalView>>, Problem> {
@@ -140,6 +147,7 @@ pub(crate) async fn list(
         run_id: filter.run.map(RunId),
         application: filter.application,
         team: filter.team,
+        visible: grant.teams().clone(),
     };
     let rows = approval::page(app.store.pool(), &wanted, paging.before()?, paging.rows()?).await?;
     Ok(Json(paging.page(rows, |row| row.step_id.0, ApprovalView::from)?))
@@ -176,13 +184,14 @@ pub(crate) struct DecisionAnswer {
 pub(crate) async fn approve(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Path((id, step)): Path<(RunId, String)>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    decide(&app, &attempt, &caller, id, step, true, &body).await
+    decide(&app, &attempt, (&caller, &trail), id, step, true, &body).await
 }
 
 /// Rejects a step that waits for approval: it fails. The first decision stands.
@@ -195,19 +204,20 @@ pub(crate) async fn approve(
 pub(crate) async fn reject(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Path((id, step)): Path<(RunId, String)>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    decide(&app, &attempt, &caller, id, step, false, &body).await
+    decide(&app, &attempt, (&caller, &trail), id, step, false, &body).await
 }
 
 async fn decide(
     app: &AppState,
     attempt: &Attempt,
-    caller: &Principal,
+    (caller, trail): (&Principal, &Trail),
     id: RunId,
     step: String,
     approve: bool,
@@ -225,6 +235,8 @@ async fn decide(
     let problem = match decided {
         Decided::Applied => {
             let status = if approve { "approved" } else { "rejected" };
+            let after = json!({"step": step, "decision": status, "reason": request.reason});
+            audit::record(&mut tx, &trail.entry("approval.decide", format!("run/{id}")).after(after)).await?;
             let answer = DecisionAnswer { run_id: id, step, status };
             let response = attempt.answer(&mut tx, StatusCode::OK, None, &answer).await?;
             crate::commit(tx).await?;
@@ -237,7 +249,7 @@ async fn decide(
             Problem::conflict("already-decided", detail).with("decision", decision.as_str()).with("decided_by", by)
         }
         Decided::NotAllowed { roles, teams } => {
-            let roles = if roles.is_empty() { "admin".to_owned() } else { roles.join(" or ") };
+            let roles = if roles.is_empty() { "approver".to_owned() } else { roles.join(" or ") };
             let teams = if teams.is_empty() { String::new() } else { format!(" of team {}", teams.join(" or ")) };
             let detail = format!("step '{step}' is for the role {roles}{teams} to decide");
             Problem::new(StatusCode::FORBIDDEN, "not-allowed", detail)
@@ -259,6 +271,7 @@ async fn decide(
 pub(crate) async fn start(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Path((id, step)): Path<(RunId, String)>,
@@ -270,6 +283,8 @@ pub(crate) async fn start(
     }
     match waiting::start(&mut tx, id, &step, &caller.name).await? {
         Started::Started => {
+            let entry = trail.entry("run.start", format!("run/{id}")).after(json!({"step": step}));
+            audit::record(&mut tx, &entry).await?;
             let answer = DecisionAnswer { run_id: id, step, status: "started" };
             let response = attempt.answer(&mut tx, StatusCode::OK, None, &answer).await?;
             crate::commit(tx).await?;

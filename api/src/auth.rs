@@ -1,4 +1,4 @@
-//! Who may ask: every route but `/livez` and `/readyz` needs an API key.
+//! Who may ask: every route but `/livez` and `/readyz` needs an API key, or the session of a browser.
 //!
 //! `/metrics`, the OpenAPI document and its page need one too: there is one rule, and Prometheus can send a bearer token.
 
@@ -11,7 +11,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use shared::store::api_key;
 
-use crate::{error::Problem, state::AppState};
+use crate::{address::Address, error::Problem, identity, state::AppState};
 
 /// 401.
 pub(crate) fn unauthorized() -> Problem {
@@ -26,15 +26,26 @@ pub(crate) fn unauthorized() -> Problem {
     )
 }
 
-/// Lets only requests with a valid key through, and notes whose it is.
+/// Lets only requests with a valid key or session through, and notes whose it is. A key that is shown and not good is not
+/// helped by a session.
 pub(crate) async fn require_key(
     State(app): State<AppState>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let secret = secret_of(request.headers()).ok_or_else(unauthorized)?;
-    let caller = api_key::authenticate(app.store.pool(), &secret).await?.ok_or_else(unauthorized)?;
-    request.extensions_mut().insert(caller);
+    let caller = match secret_of(request.headers()) {
+        Some(secret) => {
+            let address = request.extensions().get::<Address>().map(ToString::to_string);
+            api_key::authenticate_from(app.store.pool(), &secret, address.as_deref()).await?
+        }
+        None => {
+            let (parts, body) = request.into_parts();
+            let caller = identity::caller_without_key(&app, &parts).await?;
+            request = Request::from_parts(parts, body);
+            caller
+        }
+    };
+    request.extensions_mut().insert(caller.ok_or_else(unauthorized)?);
     Ok(next.run(request).await)
 }
 

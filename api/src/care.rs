@@ -3,21 +3,26 @@
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::{
     domain::{
         ids::{ResourceId, RunId},
         resource::ResourceState,
     },
+    secrets::token,
     store::{
+        audit::{self, Entry},
         resource::{self, Care, Decided, Imported, ReadRequest},
-        resource_list, snapshot,
+        resource_list, secret, snapshot,
     },
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    access::Grant,
+    audit::Trail,
     error::{Problem, ProblemDetails},
+    execute::optional_body,
     extract::{Body, Caller, Path, Query},
     outputs,
     resources::ResourceView,
@@ -45,6 +50,7 @@ fn unknown(id: ResourceId) -> Problem {
 pub(crate) async fn read(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<ResourceId>,
 ) -> Result<(StatusCode, Json<Asked>), Problem> {
     let mut tx = app.store.begin().await?;
@@ -56,6 +62,7 @@ pub(crate) async fn read(
             return Err(Problem::conflict("not-readable", detail).with("state", state.as_str()));
         }
     }
+    audit::record(&mut tx, &trail.entry("resource.refresh", format!("resource/{id}"))).await?;
     crate::commit(tx).await?;
     let message = "the resource will be looked at".to_owned();
     Ok((StatusCode::ACCEPTED, Json(Asked { id, message })))
@@ -66,6 +73,7 @@ pub(crate) async fn read(
     responses((status = 202, body = Asked), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
 pub(crate) async fn reconcile(
     State(app): State<AppState>,
+    trail: Trail,
     Path(id): Path<ResourceId>,
 ) -> Result<(StatusCode, Json<Asked>), Problem> {
     let row = resource_list::find(app.store.pool(), id).await?.ok_or_else(|| unknown(id))?;
@@ -75,6 +83,8 @@ pub(crate) async fn reconcile(
             format!("resource '{}' is {}; only what is active or degraded can be made as wanted", row.name, row.state);
         return Err(Problem::conflict("not-reconcilable", detail).with("state", row.state.as_str()));
     }
+    let entry = trail.entry("resource.reconcile", format!("resource/{id}")).before(json!({"state": row.state}));
+    audit::record(&mut tx, &entry).await?;
     crate::commit(tx).await?;
     let message = format!("resource '{}' will be made as it is wanted", row.name);
     Ok((StatusCode::ACCEPTED, Json(Asked { id, message })))
@@ -105,20 +115,13 @@ pub(crate) struct ImportRequest {
     reason: String,
 }
 
-/// A body that may be left out.
-fn optional<'a, T: Default + Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(body).map_err(|error| Problem::bad_request(error.to_string()))
-}
-
 async fn answer(
     app: &AppState,
-    tx: shared::store::StoreTransaction,
+    mut tx: shared::store::StoreTransaction,
     id: ResourceId,
     care: Care,
     to: &str,
+    entry: Entry,
 ) -> Result<Json<ResourceView>, Problem> {
     match care {
         Care::Done => {}
@@ -138,6 +141,7 @@ async fn answer(
             return Err(Problem::conflict("wrong-state", detail).with("state", state.as_str()));
         }
     }
+    audit::record(&mut tx, &entry).await?;
     crate::commit(tx).await?;
     let row = resource_list::find(app.store.pool(), id).await?.ok_or_else(|| unknown(id))?;
     Ok(Json(ResourceView::of(row, false)))
@@ -149,13 +153,15 @@ async fn answer(
 pub(crate) async fn adopt(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<ResourceId>,
     Body(body): Body,
 ) -> Result<Json<ResourceView>, Problem> {
-    let Decision { reason } = optional(&body)?;
+    let Decision { reason } = optional_body(&body)?;
     let mut tx = app.store.begin().await?;
     let care = resource::adopt(&mut tx, id, Decided { actor: &caller.name, reason: &reason }).await?;
-    answer(&app, tx, id, care, "adopted").await
+    let entry = trail.entry("resource.adopt", format!("resource/{id}")).after(json!({"reason": reason}));
+    answer(&app, tx, id, care, "adopted", entry).await
 }
 
 /// Says that a resource was made elsewhere, and what it gives: active, without a run.
@@ -165,17 +171,32 @@ pub(crate) async fn adopt(
 pub(crate) async fn import(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<ResourceId>,
     Body(body): Body,
 ) -> Result<Json<ResourceView>, Problem> {
-    let ImportRequest { outputs, sensitive, reason } = optional(&body)?;
+    let ImportRequest { outputs, sensitive, reason } = optional_body(&body)?;
     if let Some(name) = sensitive.iter().find(|name| !outputs.contains_key(*name)) {
         return Err(Problem::bad_request(format!("sensitive: there is no output '{name}'")));
     }
+    if let Some((name, _)) = outputs.iter().find(|(_, value)| token::find(value).is_some()) {
+        let detail =
+            format!("outputs: '{name}' holds a text that is how Slipway writes a sealed value, and cannot be given");
+        return Err(Problem::bad_request(detail));
+    }
+    let mut outputs = outputs;
+    let team = secret::team_of_resource(app.store.pool(), id).await?.ok_or_else(|| unknown(id))?;
+    for name in &sensitive {
+        if let Some(value) = outputs.get_mut(name) {
+            app.seals.seal_value(&app.store, &team, id.0, value).await?;
+        }
+    }
+    let after = json!({"outputs": outputs.keys().collect::<Vec<_>>(), "reason": reason});
+    let entry = trail.entry("resource.import", format!("resource/{id}")).after(after);
     let mut tx = app.store.begin().await?;
     let decided = Decided { actor: &caller.name, reason: &reason };
     let care = resource::import(&mut tx, id, &Imported { outputs, sensitive }, decided).await?;
-    answer(&app, tx, id, care, "imported").await
+    answer(&app, tx, id, care, "imported", entry).await
 }
 
 /// Lets go of a resource: it counts as gone, and what is there is not touched.
@@ -184,17 +205,20 @@ pub(crate) async fn import(
 pub(crate) async fn forget(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<ResourceId>,
     Body(body): Body,
 ) -> Result<Json<ResourceView>, Problem> {
-    let Decision { reason } = optional(&body)?;
+    let Decision { reason } = optional_body(&body)?;
     let mut tx = app.store.begin().await?;
     let row = resource_list::find(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
     if row.protected && row.state != ResourceState::Terminated {
         return Err(Problem::conflict("protected", format!("resource '{}' is protected from deletion", row.name)));
     }
     let care = resource::forget(&mut tx, id, Decided { actor: &caller.name, reason: &reason }).await?;
-    answer(&app, tx, id, care, "forgotten").await
+    let entry = trail.entry("resource.forget", format!("resource/{id}"));
+    let entry = entry.before(json!({"state": row.state, "name": row.name})).after(json!({"reason": reason}));
+    answer(&app, tx, id, care, "forgotten", entry).await
 }
 
 /// The moment that is asked about.
@@ -252,10 +276,12 @@ pub(crate) struct ResourceAt {
     responses((status = 200, body = ResourceAt), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn at(
     State(app): State<AppState>,
+    grant: Grant,
     Path(id): Path<ResourceId>,
     Query(Moment { at }): Query<Moment>,
 ) -> Result<Json<ResourceAt>, Problem> {
     let row = resource_list::find(app.store.pool(), id).await?.ok_or_else(|| unknown(id))?;
+    let whole = grant.sees_owner().await?;
     let then = snapshot::at(app.store.pool(), id, at).await?;
     let mut sensitive = row.sensitive_outputs;
     sensitive.extend(then.sensitive.unwrap_or_default());
@@ -272,8 +298,8 @@ pub(crate) async fn at(
         asked: then.asked,
         provider: then.provider,
         provider_version: then.provider_version,
-        made_by: then.made_by,
+        made_by: then.made_by.filter(|_| whole),
         outputs: then.outputs.map(|all| outputs::masked(all, |name| sensitive.iter().any(|it| it == name))),
-        live_run: then.live_run,
+        live_run: then.live_run.filter(|_| whole),
     }))
 }

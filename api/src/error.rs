@@ -131,6 +131,26 @@ impl Problem {
         self
     }
 
+    /// Last part of its `type`.
+    pub(crate) fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// What is wrong, in words.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Whether it is the service's doing, not the caller's.
+    pub(crate) fn is_server_error(&self) -> bool {
+        self.0.status.is_server_error()
+    }
+
+    /// A member that is a text.
+    pub(crate) fn member(&self, name: &str) -> Option<&str> {
+        self.0.more.get(name).and_then(Value::as_str)
+    }
+
     /// What is sent for it.
     pub(crate) fn render(self, request_id: &str) -> Response {
         let parts = *self.0;
@@ -160,23 +180,56 @@ fn title(code: &str) -> Option<&'static str> {
         "no-earlier-generation" => "There is nothing to go back to",
         "shared-conflict" => "A shared resource is asked for differently elsewhere",
         "being-deleted" => "It is being deleted",
+        "name-taken" => "The name is taken",
+        "forbidden" => "You may not do that",
         "other-team" => "It belongs to another team",
+        "quota-exceeded" => "The team would use more than it may",
+        "beyond-yours" => "You cannot give what you do not have",
+        "key-ended" => "The key works no more",
+        "already-rotated" => "Another key takes its place already",
+        "worker-ends" => "The worker ends",
+        "rate-limited" => "Too many requests",
         "no-workflow" => "No workflow does that",
         "invalid-plan" => "The run could not be planned",
         "invalid-source" => "The source cannot be taken",
         "source-listed" => "The source is kept in a file of the instance",
         "webhook-refused" => "The announcement is not signed as it should be",
+        "invalid-webhook" => "The webhook cannot be taken",
+        "webhook-exists" => "There is such a webhook",
+        "webhook-disabled" => "The webhook is disabled",
         "run-over" => "The run is over",
         "already-decided" => "It was decided before",
         "not-allowed" => "It is for someone else to decide",
         "not-waiting" => "The step does not wait for that",
         "unknown-step" => "The run has no such step",
         "not-retryable" => "The run cannot be retried",
+        "files-gone" => "The run's files are not kept any more",
         "state-locked" => "The state is locked",
         "idempotency-key-reused" => "The Idempotency-Key was used for another request",
         "request-in-progress" => "A request with the same effect is in progress",
         "unauthorized" => "A valid API key is needed",
+        "cross-site" => "Another site's page made the request",
+        "too-many-attempts" => "Too many attempts",
+        "authorization-pending" => "The login is not confirmed yet",
+        "slow-down" => "The login is asked after too often",
+        "login-refused" => "The login was refused",
+        "login-expired" => "The login cannot be used",
+        "not-a-login" => "It is not a login",
         "too-large" => "The body is too large",
+        "no-secret-key" => "Nothing can be sealed",
+        "secret-unavailable" => "A secret cannot be had",
+        "secret-key-missing" => "A key of the instance is missing",
+        "secret-in-use" => "The secret is named by resources",
+        "credential-refused" => "The credential is not accepted where it is for",
+        "integration-in-use" => "The integration is in use",
+        "too-many-secrets" => "There are too many secrets",
+        "too-many-streams" => "Too many streams are open",
+        "log-archived" => "The log is in the archive",
+        "upgrade-required" => "It is for WebSockets",
+        "count-changed" => "The runs are others by now",
+        "too-many-runs" => "These are too many runs",
+        "bulk-over" => "The operation is over",
+        "too-many-views" => "There are too many views",
         "unavailable" => "Slipway cannot answer right now",
         _ => return None,
     })

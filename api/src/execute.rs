@@ -6,11 +6,11 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::{
     domain::{
         ids::RunId,
-        run::{Operation, RunKind},
+        run::{Operation, RunClass, RunKind},
     },
     formats::{
         problem::{Problem as Mistake, code, did_you_mean, nearest},
@@ -18,16 +18,21 @@ use shared::{
         registry::{ProviderRecord, Registry, WorkflowRecord},
         workflow::{self, Parameter, Unknown},
     },
+    secrets::token,
     store::{
-        Connection, notify, plan,
+        Connection, audit, notify, plan,
         run::{self, NewRun},
+        trace,
     },
+    traces,
 };
 use utoipa::ToSchema;
 
 use crate::{
+    access::{Action, Grant},
+    audit::Trail,
     error::{InputError, Problem, ProblemDetails},
-    extract::{Body, Caller, Path},
+    extract::{Body, Path},
     golden_paths::expected,
     idempotency::Attempt,
     preview::{self, PreviewAnswer},
@@ -99,15 +104,17 @@ pub(crate) struct RunRequest {
               (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
 pub(crate) async fn execute(
     State(app): State<AppState>,
-    Caller(caller): Caller,
+    grant: Grant,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
+    let caller = trail.caller();
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
     let ExecuteRequest { workflow, provider, inputs, team, queue, priority, dry_run } = json_body(&body)?;
     let request = RunRequest { provider, inputs, team, queue, priority, dry_run };
-    start(&app, &attempt, caller.name, &workflow, request).await
+    start(&app, &grant, &attempt, &trail, &workflow, request).await
 }
 
 /// Starts a golden path, or with `dry_run` answers with its plan.
@@ -120,21 +127,23 @@ pub(crate) async fn execute(
               (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
 pub(crate) async fn run_golden_path(
     State(app): State<AppState>,
-    Caller(caller): Caller,
+    grant: Grant,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     Path(name): Path<String>,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
+    let caller = trail.caller();
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    let request = if body.is_empty() { RunRequest::default() } else { json_body(&body)? };
-    start(&app, &attempt, caller.name, &name, request).await
+    start(&app, &grant, &attempt, &trail, &name, optional_body(&body)?).await
 }
 
 async fn start(
     app: &AppState,
+    grant: &Grant,
     attempt: &Attempt,
-    caller: String,
+    trail: &Trail,
     name: &str,
     request: RunRequest,
 ) -> Result<Response, Problem> {
@@ -146,25 +155,38 @@ async fn start(
     if !(-100..=100).contains(&request.priority) {
         return Err(Problem::bad_request("priority: from -100 to 100"));
     }
-    let mut tx = app.store.begin().await?;
+    let team = grant.team(request.team.as_deref())?.unwrap_or_else(|| "default".into());
+    let acting = grant.visible(Action::ApplicationSubmit).await?;
+    let mut tx = app.store.begin_short().await?;
     if let Some(response) = attempt.replay(&mut tx).await? {
         return Ok(response);
     }
-    let registry = providers::loaded(&mut tx).await?;
+    let registry = providers::loaded(app, &mut tx).await?;
     let (provider, workflow) = find(&registry, name, request.provider.as_deref())?;
     if let Some(reason) = &workflow.unavailable {
         let detail = format!("the golden path '{}' cannot run here: {reason}", workflow.name);
         return Err(Problem::conflict("workflow-unavailable", detail));
     }
-    let inputs = workflow::check_inputs(&workflow.parameters, &request.inputs, Unknown::Refuse)
+    if let Some((name, _)) = request.inputs.iter().find(|(_, value)| token::find(value).is_some()) {
+        let detail =
+            format!("inputs: '{name}' holds a text that is how Slipway writes a sealed value, and cannot be given");
+        return Err(Problem::bad_request(detail));
+    }
+    let mut inputs = workflow::check_inputs(&workflow.parameters, &request.inputs, Unknown::Refuse)
         .map_err(|mistakes| unfit(mistakes, &workflow.parameters))?;
+    let id = RunId::new();
+    for parameter in workflow.parameters.iter().filter(|parameter| parameter.sensitive) {
+        if let Some(value) = inputs.get_mut(&parameter.name) {
+            app.seals.seal_value(&app.store, &team, id.0, value).await?;
+        }
+    }
     let new = NewRun {
-        id: RunId::new(),
+        id,
         kind: if request.dry_run { RunKind::Preview } else { RunKind::GoldenPath },
         operation: Operation::Execute,
         resource_id: None,
         application_id: None,
-        team: request.team.unwrap_or_else(|| "default".into()),
+        team,
         provider: provider.name.clone(),
         provider_version: provider.version.clone(),
         provider_commit: provider.commit.clone(),
@@ -173,20 +195,42 @@ async fn start(
         steps: run::steps_of(&workflow.plan),
         inputs: Some(inputs),
         reason: None,
-        requested_by: caller,
+        requested_by: trail.caller().name.clone(),
         queue: request.queue.unwrap_or_else(|| "default".into()),
         priority: request.priority,
+        class: RunClass::Interactive,
+        acts_for: run::acting(&acting),
     };
     let id = new.id;
+    let entry = trail.entry("golden_path.run", format!("run/{id}")).team(new.team.clone()).after(json!({
+        "workflow": new.workflow, "provider": new.provider, "version": new.provider_version,
+        "inputs": new.inputs.iter().flat_map(Map::keys).collect::<Vec<_>>(),
+        "queue": new.queue, "priority": new.priority, "dry_run": request.dry_run,
+    }));
+    audit::record(&mut tx, &entry).await?;
     let accepted = create(&mut tx, attempt, new).await?;
     crate::commit(tx).await?;
     if request.dry_run { preview::answer(app, id, accepted).await } else { Ok(accepted) }
+}
+
+/// Notes the trace that a new run belongs to, when there is one.
+pub(crate) async fn belongs(conn: &mut Connection, run: RunId) -> Result<(), Problem> {
+    if let Some(parent) = traces::current() {
+        trace::note_run(conn, run, &parent.to_string()).await?;
+    }
+    Ok(())
 }
 
 /// Makes the run, and the answer that it was accepted.
 pub(crate) async fn create(conn: &mut Connection, attempt: &Attempt, new: NewRun) -> Result<Response, Problem> {
     let id = new.id;
     run::create_all(&mut *conn, &[new]).await?;
+    accepted(conn, attempt, id).await
+}
+
+/// The answer that a run which was just made is accepted.
+pub(crate) async fn accepted(conn: &mut Connection, attempt: &Attempt, id: RunId) -> Result<Response, Problem> {
+    belongs(&mut *conn, id).await?;
     notify(&mut *conn).await?;
     let accepted = RunAccepted { id, retry_of: None };
     attempt.answer(conn, StatusCode::ACCEPTED, Some(location(id)), &accepted).await
@@ -251,6 +295,11 @@ pub(crate) fn find<'a>(
         return Err(Problem::conflict("ambiguous", detail));
     }
     Ok((provider, workflow))
+}
+
+/// Reads a JSON body that may be left out.
+pub(crate) fn optional_body<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() { Ok(T::default()) } else { json_body(body) }
 }
 
 /// Reads a JSON body.

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use serde::de::DeserializeOwned;
-use shared::store::api_key::Principal;
+use shared::domain::access::Principal;
 
 use crate::error::Problem;
 

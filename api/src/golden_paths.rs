@@ -48,7 +48,7 @@ pub(crate) struct GoldenPathView {
     /// What kind of golden path it is, in its provider's words.
     group: Option<String>,
     /// How long it takes by what was measured, when it ever completed.
-    estimated_duration: Option<EstimateView>,
+    estimated_duration: Option<PastDurationView>,
     /// How long it takes in its provider's words.
     stated_duration: Option<String>,
     /// Why it cannot run on this instance, if so.
@@ -57,7 +57,7 @@ pub(crate) struct GoldenPathView {
 
 /// How long runs took before.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct EstimateView {
+pub(crate) struct PastDurationView {
     /// Half of the runs took no longer, in seconds.
     seconds: f64,
     /// The longest of them, in seconds.
@@ -68,7 +68,7 @@ pub(crate) struct EstimateView {
     basis: String,
 }
 
-impl From<history::Duration> for EstimateView {
+impl From<history::Duration> for PastDurationView {
     fn from(past: history::Duration) -> Self {
         let runs = if past.runs == 1 { "last completed run" } else { "last completed runs" };
         Self {
@@ -81,7 +81,7 @@ impl From<history::Duration> for EstimateView {
 }
 
 impl GoldenPathView {
-    fn of(record: &ProviderRecord, workflow: &WorkflowRecord, past: Option<EstimateView>) -> Self {
+    fn of(record: &ProviderRecord, workflow: &WorkflowRecord, past: Option<PastDurationView>) -> Self {
         let named = |required: bool| {
             let wanted = workflow.parameters.iter().filter(move |it| must_be_given(it) == required);
             wanted.map(|it| it.name.clone()).collect()
@@ -118,13 +118,13 @@ pub(crate) struct GoldenPaths {
 #[utoipa::path(get, path = "/api/golden-paths", tag = "golden paths", responses((status = 200, body = GoldenPaths)))]
 pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<GoldenPaths>, Problem> {
     let mut tx = app.store.begin().await?;
-    let registry = providers::loaded(&mut tx).await?;
+    let registry = providers::loaded(&app, &mut tx).await?;
     let mut paths: Vec<_> = all(&registry).collect();
     paths.sort_by_key(|(record, workflow)| (workflow.name.as_str(), record.name.as_str()));
     let names: Vec<_> = paths.iter().map(|(record, workflow)| (record.name.as_str(), workflow.name.as_str())).collect();
     let past = history::golden_path_durations(&mut *tx, &names).await?;
     let mut past: HashMap<_, _> =
-        past.into_iter().map(|it| ((it.provider.clone(), it.workflow.clone()), EstimateView::from(it))).collect();
+        past.into_iter().map(|it| ((it.provider.clone(), it.workflow.clone()), PastDurationView::from(it))).collect();
     let items = paths.into_iter().map(|(record, workflow)| {
         GoldenPathView::of(record, workflow, past.remove(&(record.name.clone(), workflow.name.clone())))
     });
@@ -260,11 +260,11 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.begin().await?;
-    let registry = providers::loaded(&mut tx).await?;
+    let registry = providers::loaded(&app, &mut tx).await?;
     let (record, workflow) = find(&registry, &name, whose.provider.as_deref())?;
     let past = history::golden_path_durations(&mut *tx, &[(&record.name, &workflow.name)]).await?;
     let detail = GoldenPathDetail {
-        golden_path: GoldenPathView::of(record, workflow, past.into_iter().next().map(EstimateView::from)),
+        golden_path: GoldenPathView::of(record, workflow, past.into_iter().next().map(PastDurationView::from)),
         parameters: workflow.parameters.iter().map(ParameterView::from).collect(),
         steps: workflow.plan.steps.iter().map(PathStepView::from).collect(),
         outputs: workflow.plan.outputs.keys().cloned().collect(),

@@ -20,6 +20,7 @@ use shared::{
 use utoipa::IntoParams;
 
 use crate::{
+    access::Grant,
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Path, Query},
@@ -99,12 +100,14 @@ fn answer(graph: Graph, query: &FormQuery, headers: &HeaderMap) -> Result<Respon
               (status = 304), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn of_application(
     State(app): State<AppState>,
+    grant: Grant,
     Path(name): Path<String>,
     Query(query): Query<FormQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let visible = grant.mentions().await?;
     let mut tx = app.store.begin().await?;
-    let found = graph::of_application(&mut tx, &name).await?;
+    let found = graph::of_application(&mut tx, &name, &visible).await?;
     answer(found.ok_or_else(|| Problem::not_found("application", &name))?, &query, &headers)
 }
 
@@ -114,12 +117,15 @@ pub(crate) async fn of_application(
               (status = 304), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn of_run(
     State(app): State<AppState>,
+    grant: Grant,
     Path(id): Path<RunId>,
     Query(query): Query<FormQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // Those who are asked about a run may read it, whose team they are not in.
+    let visible = grant.mentions_with_owner().await?;
     let mut tx = app.store.begin().await?;
-    let found = graph::of_run(&mut tx, id).await?;
+    let found = graph::of_run(&mut tx, id, &visible).await?;
     answer(found.ok_or_else(|| Problem::not_found("workflow run", id))?, &query, &headers)
 }
 
@@ -129,12 +135,14 @@ pub(crate) async fn of_run(
               (status = 304), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn of_resource(
     State(app): State<AppState>,
+    grant: Grant,
     Path(id): Path<ResourceId>,
     Query(query): Query<FormQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let visible = grant.mentions().await?;
     let mut tx = app.store.begin().await?;
-    let found = graph::of_resource(&mut tx, id).await?;
+    let found = graph::of_resource(&mut tx, id, &visible).await?;
     answer(found.ok_or_else(|| Problem::not_found("resource", id))?, &query, &headers)
 }
 

@@ -10,7 +10,7 @@ use axum::{
 };
 use futures::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
-use shared::{domain::ids::RunId, queue::LiveEvent, store::queue};
+use shared::{domain::ids::RunId, queue::LiveEvent};
 use utoipa::ToSchema;
 
 use crate::{error::Problem, state::AppState};
@@ -72,18 +72,8 @@ pub(crate) async fn metrics(State(app): State<AppState>) -> Result<impl IntoResp
     let pool = app.store.pool();
     metrics::gauge!("slipway_db_connections", "state" => "open").set(f64::from(pool.size()));
     metrics::gauge!("slipway_db_connections", "state" => "idle").set(pool.num_idle() as f64);
-    metrics::gauge!("slipway_http_streams").set((crate::state::MAX_STREAMS - app.streams.available_permits()) as f64);
-    for queue in queue::figures(pool, app.gone_after_s()).await? {
-        let depths =
-            [("ready", queue.ready), ("blocked", queue.blocked), ("queued", queue.queued), ("running", queue.running)];
-        for (state, count) in depths {
-            metrics::gauge!("slipway_queue_runs", "queue" => queue.name.clone(), "state" => state).set(count as f64);
-        }
-        let oldest = queue.oldest_waiting_since.map_or(0.0, crate::queues::age_s);
-        metrics::gauge!("slipway_queue_oldest_seconds", "queue" => queue.name.clone()).set(oldest);
-        metrics::gauge!("slipway_queue_workers", "queue" => queue.name.clone()).set(queue.workers as f64);
-        metrics::gauge!("slipway_queue_slots", "queue" => queue.name.clone()).set(queue.slots as f64);
-    }
-    let text = shared::telemetry::metrics().render();
+    metrics::gauge!("slipway_http_streams").set(app.streams.count() as f64);
+    let mut text = shared::telemetry::metrics().render();
+    text.push_str(&app.figures.text().await?);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }

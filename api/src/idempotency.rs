@@ -7,10 +7,8 @@ use axum::{
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use shared::{
-    domain::ids::ApiKeyId,
-    store::idempotency::{self, Answer, Begun},
-};
+use shared::store::idempotency::{self, Answer, Begun};
+use uuid::Uuid;
 
 use crate::error::Problem;
 
@@ -19,14 +17,14 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// One request that may carry a key. The answer is stored in the transaction that does the work.
 pub(crate) struct Attempt {
-    caller: ApiKeyId,
+    caller: Uuid,
     key: Option<String>,
     hash: [u8; 32],
 }
 
 impl Attempt {
     /// Reads the header. The same request is the same path, query and body.
-    pub(crate) fn of(headers: &HeaderMap, caller: ApiKeyId, uri: &Uri, body: &[u8]) -> Result<Self, Problem> {
+    pub(crate) fn of(headers: &HeaderMap, caller: Uuid, uri: &Uri, body: &[u8]) -> Result<Self, Problem> {
         let key = headers.get(KEY).map(|value| value.to_str().unwrap_or_default().to_owned());
         if key.as_ref().is_some_and(|key| !(1..=255).contains(&key.len())) {
             return Err(Problem::bad_request("Idempotency-Key: 1 to 255 visible ASCII characters"));

@@ -3,26 +3,25 @@
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     domain::ids::{ResourceId, RunId},
     store::{
-        resource_list,
-        state::{self, Change},
-        state_list::{self, KeptState, Rollback, Version},
+        audit, resource_list, secret,
+        state::{self, Change, NewState},
+        state_list::{self, KeptState, Version},
     },
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    access::Grant,
+    audit::Trail,
     error::{Problem, ProblemDetails},
     extract::{Body, Caller, Path, Query},
     page::{Page, Paging},
     state::AppState,
 };
-
-/// Versions shown of one state.
-const VERSIONS: i64 = 200;
 
 /// A state that a step type keeps for a resource.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,11 +88,18 @@ pub(crate) struct StateFilter {
     responses((status = 200, body = Page<StateView>), (status = 400, body = ProblemDetails)))]
 pub(crate) async fn list(
     State(app): State<AppState>,
+    grant: Grant,
     Query(filter): Query<StateFilter>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<StateView>>, Problem> {
-    let rows =
-        state_list::page(app.store.pool(), filter.application.as_deref(), paging.before()?, paging.rows()?).await?;
+    let rows = state_list::page(
+        app.store.pool(),
+        filter.application.as_deref(),
+        grant.teams(),
+        paging.before()?,
+        paging.rows()?,
+    )
+    .await?;
     Ok(Json(paging.page(rows, |row| row.resource_id.0, StateView::from)?))
 }
 
@@ -139,16 +145,22 @@ async fn known(app: &AppState, id: ResourceId) -> Result<(), Problem> {
     found.map(|_| ()).ok_or_else(|| Problem::not_found("resource", id))
 }
 
-/// The latest two hundred versions of a resource's state, newest first.
-#[utoipa::path(get, path = "/api/resources/{id}/state/versions", tag = "state", params(("id" = Uuid, Path)),
-    responses((status = 200, body = Vec<VersionView>), (status = 404, body = ProblemDetails)))]
+/// The versions of a resource's state, newest first.
+#[utoipa::path(get, path = "/api/resources/{id}/state/versions", tag = "state", params(("id" = Uuid, Path), Paging),
+    responses((status = 200, body = Page<VersionView>), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn versions(
     State(app): State<AppState>,
+    grant: Grant,
     Path(id): Path<ResourceId>,
-) -> Result<Json<Vec<VersionView>>, Problem> {
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<VersionView>>, Problem> {
     known(&app, id).await?;
-    let rows = state_list::versions(app.store.pool(), id, VERSIONS).await?;
-    Ok(Json(rows.into_iter().map(VersionView::from).collect()))
+    let whole = grant.sees_owner().await?;
+    let before = paging.after()?.map(|version| version.parse::<i64>());
+    let before = before.transpose().map_err(|_| Problem::bad_request("cursor: not one that Slipway gave out"))?;
+    let rows = state_list::versions(app.store.pool(), id, before, paging.rows()?).await?;
+    let view = |row: Version| VersionView { run_id: row.run_id.filter(|_| whole), ..VersionView::from(row) };
+    Ok(Json(paging.page_by(rows, |row| row.version.to_string(), view)?))
 }
 
 /// What was done to a state.
@@ -178,6 +190,7 @@ fn refused(id: ResourceId, change: Change) -> Problem {
     responses((status = 200, body = StateAnswer), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
 pub(crate) async fn unlock(
     State(app): State<AppState>,
+    trail: Trail,
     Path(id): Path<ResourceId>,
 ) -> Result<Json<StateAnswer>, Problem> {
     let mut tx = app.store.begin().await?;
@@ -185,6 +198,7 @@ pub(crate) async fn unlock(
     if change != Change::Done {
         return Err(refused(id, change));
     }
+    audit::record(&mut tx, &trail.entry("state.unlock", format!("resource/{id}"))).await?;
     crate::commit(tx).await?;
     Ok(Json(StateAnswer { message: "nobody holds the state".to_owned() }))
 }
@@ -192,31 +206,47 @@ pub(crate) async fn unlock(
 /// Which version.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RollbackRequest {
+pub(crate) struct StateRollbackRequest {
     /// Its number.
     version: i64,
 }
 
 /// Makes the content of an earlier version the newest one.
 #[utoipa::path(post, path = "/api/resources/{id}/state/rollback", tag = "state", params(("id" = Uuid, Path)),
-    request_body = RollbackRequest,
+    request_body = StateRollbackRequest,
     responses((status = 200, body = StateAnswer), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails),
               (status = 409, body = ProblemDetails)))]
 pub(crate) async fn rollback(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<ResourceId>,
     Body(body): Body,
 ) -> Result<Json<StateAnswer>, Problem> {
-    let RollbackRequest { version } =
+    let StateRollbackRequest { version } =
         serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
     known(&app, id).await?;
+    let unknown = || Problem::not_found("version", version);
+    let team = secret::team_of_resource(app.store.pool(), id).await?.ok_or_else(unknown)?;
     let mut tx = app.store.begin().await?;
-    match state_list::rollback(&mut tx, id, version, &caller.name).await? {
-        Rollback::Done => {}
-        Rollback::NoVersion => return Err(Problem::not_found("version", version)),
-        Rollback::Refused(change) => return Err(refused(id, change)),
+    let old = state_list::earlier(&mut *tx, id, version).await?.ok_or_else(unknown)?;
+    let serial = old.newest_serial + 1;
+    let content = state_list::with_serial(app.seals.open_state(&app.store, id.0, old.content).await?, serial);
+    let sealed = app.seals.seal_state(&app.store, &team, id.0, &content).await?;
+    let new = NewState {
+        content: &sealed,
+        md5: state::md5(&content),
+        serial,
+        lineage: &old.lineage,
+        lock_id: None,
+        written_by: &caller.name,
+    };
+    let change = state::write(&mut tx, id, &new).await?;
+    if change != Change::Done {
+        return Err(refused(id, change));
     }
+    let entry = trail.entry("state.rollback", format!("resource/{id}")).after(json!({"restores": version}));
+    audit::record(&mut tx, &entry).await?;
     crate::commit(tx).await?;
     Ok(Json(StateAnswer { message: format!("the state is that of version {version} again") }))
 }

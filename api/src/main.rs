@@ -6,7 +6,11 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use shared::{
     config::Config,
-    store::{Store, api_key},
+    domain::access::Role,
+    store::{
+        Store,
+        api_key::{self, NewKey},
+    },
     telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,6 +29,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Brings the schema up to date, and exits; for a login that may, before programs start whose own may not.
+    Migrate,
     /// Makes an admin's API key, prints it once, and exits.
     CreateKey {
         /// Who or what it is for.
@@ -39,10 +45,14 @@ async fn main() -> anyhow::Result<()> {
     telemetry::init(&config.log);
     let store = Store::connect(&config.database, "slipway-api").context("database.url")?;
     store.migrate().await.context("bringing the schema up to date")?;
-    if let Some(Command::CreateKey { name }) = arguments.command {
-        let (_, secret) = api_key::create(store.pool(), &name, api_key::Role::Admin).await?;
-        println!("{secret}");
-        return Ok(());
+    match arguments.command {
+        Some(Command::Migrate) => return Ok(()),
+        Some(Command::CreateKey { name }) => {
+            let (_, secret) = api_key::create(store.pool(), &NewKey::of_nobody(&name, Role::Admin)).await?;
+            println!("{secret}");
+            return Ok(());
+        }
+        None => {}
     }
     let shutdown = CancellationToken::new();
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -1,6 +1,7 @@
 //! Sensitive values are shown as stars unless someone asks to see them.
 
 use serde_json::Value;
+use shared::secrets::token;
 
 const STARS: &str = "***";
 
@@ -11,7 +12,7 @@ pub(crate) fn masked(mut outputs: Value, is_sensitive: impl Fn(&str) -> bool) ->
             *value = Value::String(STARS.into());
         }
     }
-    outputs
+    token::masked(outputs)
 }
 
 #[cfg(test)]

@@ -25,14 +25,7 @@ pub(crate) struct Paging {
 impl Paging {
     /// The id that the page's items come before.
     pub(crate) fn before(&self) -> Result<Option<Uuid>, Problem> {
-        let invalid = |_| Problem::bad_request("cursor: not one that Slipway gave out");
-        self.cursor
-            .as_deref()
-            .map(|cursor| {
-                let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid(()))?;
-                Uuid::from_slice(&bytes).map_err(|_| invalid(()))
-            })
-            .transpose()
+        self.cursor.as_deref().map(|cursor| read_cursor("cursor", cursor)).transpose()
     }
 
     fn length(&self) -> Result<usize, Problem> {
@@ -50,26 +43,105 @@ impl Paging {
     /// The page that these rows make.
     pub(crate) fn page<R, T>(
         &self,
+        rows: Vec<R>,
+        id: impl Fn(&R) -> Uuid,
+        view: impl Fn(R) -> T,
+    ) -> Result<Page<T>, Problem> {
+        self.cut(rows, |row| cursor_of(id(row)), view)
+    }
+
+    /// The page that these rows make, newest first, which are the next ones after a place: the one too many is the newest.
+    pub(crate) fn page_of_newer<R, T>(
+        &self,
         mut rows: Vec<R>,
         id: impl Fn(&R) -> Uuid,
+        view: impl Fn(R) -> T,
+    ) -> Result<Page<T>, Problem> {
+        let beyond = rows.len().saturating_sub(self.length()?);
+        rows.drain(..beyond);
+        let next_cursor = rows.last().map(|row| cursor_of(id(row)));
+        let previous_cursor = rows.first().filter(|_| beyond > 0).map(|row| cursor_of(id(row)));
+        Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor, previous_cursor })
+    }
+
+    /// The name that the page's items come after, of a list by name.
+    pub(crate) fn after(&self) -> Result<Option<String>, Problem> {
+        let name = |cursor: &String| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok();
+        let invalid = || Problem::bad_request("cursor: not one that Slipway gave out");
+        self.cursor.as_ref().map(|cursor| name(cursor).ok_or_else(invalid)).transpose()
+    }
+
+    /// The page that these rows make, of a list by name.
+    pub(crate) fn page_by_name<R, T>(
+        &self,
+        rows: Vec<R>,
+        name: impl Fn(&R) -> &str,
+        view: impl Fn(R) -> T,
+    ) -> Result<Page<T>, Problem> {
+        self.cut(rows, |row| BASE64_URL_SAFE_NO_PAD.encode(name(row)), view)
+    }
+
+    /// The page that these rows make, of a list in the order of such a place.
+    pub(crate) fn page_by<R, T>(
+        &self,
+        rows: Vec<R>,
+        place: impl Fn(&R) -> String,
+        view: impl Fn(R) -> T,
+    ) -> Result<Page<T>, Problem> {
+        self.cut(rows, |row| BASE64_URL_SAFE_NO_PAD.encode(place(row)), view)
+    }
+
+    fn cut<R, T>(
+        &self,
+        mut rows: Vec<R>,
+        cursor: impl Fn(&R) -> String,
         view: impl Fn(R) -> T,
     ) -> Result<Page<T>, Problem> {
         let length = self.length()?;
         let more = rows.len() > length;
         rows.truncate(length);
-        let last = rows.last().filter(|_| more);
-        let next_cursor = last.map(|row| BASE64_URL_SAFE_NO_PAD.encode(id(row).as_bytes()));
-        Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor })
+        let next_cursor = rows.last().filter(|_| more).map(cursor);
+        Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor, previous_cursor: None })
     }
 }
 
-/// A page of a list, newest first.
+/// The place that a cursor means.
+pub(crate) fn read_cursor(name: &str, cursor: &str) -> Result<Uuid, Problem> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
+    let id = bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok());
+    id.ok_or_else(|| Problem::bad_request(format!("{name}: not one that Slipway gave out")))
+}
+
+fn cursor_of(id: Uuid) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(id.as_bytes())
+}
+
+/// The way back in a list that goes both ways.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Newer {
+    /// `previous_cursor` of a page, in place of `cursor`: the items next newer than that page's.
+    pub newer: Option<String>,
+}
+
+/// A page of a list, newest first or by name.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Page<T> {
     /// Its items.
     pub items: Vec<T>,
     /// Give this as `cursor` to get the next page; none on the last one.
     pub next_cursor: Option<String>,
+    /// Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The same page, which others may come before.
+    pub(crate) fn preceded(mut self, id: impl Fn(&T) -> Uuid) -> Self {
+        self.previous_cursor = self.items.first().map(|item| cursor_of(id(item)));
+        self
+    }
 }
 
 /// `key=value`, `key!=value`, `key`, `!key`, separated by commas.
@@ -87,3 +159,6 @@ pub(crate) fn choice<T: std::str::FromStr<Err = shared::domain::states::UnknownN
 ) -> Result<Option<T>, Problem> {
     text.map(|text| text.parse().map_err(|error| Problem::bad_request(format!("{name}: {error}")))).transpose()
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use std::collections::BTreeMap;
-
 use axum::{
     Json,
     extract::{OriginalUri, State},
@@ -15,12 +13,13 @@ use serde_json::Value;
 use shared::{
     domain::{
         ids::{ResourceId, RunId},
-        run::{Operation, RunKind, RunStatus},
+        run::{Operation, RunClass, RunKind, RunStatus},
     },
     formats::{
-        registry::{PlanError, Wanted},
+        registry::{PlanError, Wanted, pins_in},
         workflow::{Unknown, check_inputs},
     },
+    secrets::token,
     store::{
         plan, resource, resource_list,
         run::{self, NewRun},
@@ -67,7 +66,7 @@ pub(crate) struct PreviewAnswer {
 /// Waits for the plan; when it does not come in time, `accepted` says where it will be.
 pub(crate) async fn answer(app: &AppState, id: RunId, accepted: Response) -> Result<Response, Problem> {
     // As many may wait as may stream: both hold a connection for long.
-    let Ok(_permit) = app.streams.try_acquire() else { return Ok(accepted) };
+    let Some(_permit) = app.streams.wait() else { return Ok(accepted) };
     let pool = app.store.pool();
     let over = async {
         loop {
@@ -88,7 +87,7 @@ pub(crate) async fn answer(app: &AppState, id: RunId, accepted: Response) -> Res
     let Some(run) = run_list::find(pool, id).await? else { return Err(Problem::not_found("workflow run", id)) };
     match status {
         Some(RunStatus::Completed) => {
-            let plan = run.outputs.get("plan").cloned().unwrap_or(Value::Null);
+            let plan = token::masked(run.outputs.get("plan").cloned().unwrap_or(Value::Null));
             let answer = PreviewAnswer {
                 id,
                 workflow: run.workflow,
@@ -143,18 +142,19 @@ pub(crate) async fn of_resource(
         return Ok(response);
     }
     let row = resource_list::find(&mut *tx, id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
-    let registry = providers::loaded(&mut tx).await?;
+    let basis = resource::basis(&mut *tx, id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
+    let registry = providers::loaded(&app, &mut tx).await?;
     let wanted = Wanted {
         resource_type: &row.kind,
         operation,
         tags: &row.tags,
         workflow: row.workflow_override.as_deref(),
-        pins: &BTreeMap::new(),
-        made_by: row.provider.as_deref().zip(row.provider_version.as_deref()),
+        pins: &pins_in(&basis.metadata),
+        made_by: basis.made_by.as_ref().map(|(provider, version)| (provider.as_str(), version.as_str())),
     };
     let planned =
         registry.plan_for(&wanted).map_err(|error: PlanError| Problem::conflict("no-workflow", error.to_string()))?;
-    let inputs = resource::inputs(&row.params, &row.application, &row.name, &row.kind);
+    let inputs = resource::inputs(&basis.params, &row.application, &row.name, &row.kind);
     let inputs = check_inputs(&planned.parameters, &inputs, Unknown::Keep).map_err(|mistakes| {
         let detail = mistakes.iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>().join("; ");
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-inputs", detail)
@@ -167,7 +167,7 @@ pub(crate) async fn of_resource(
         // A preview holds no resource and no application up.
         resource_id: None,
         application_id: None,
-        team: "default".into(),
+        team: basis.team,
         provider: planned.provider,
         provider_version: planned.provider_version,
         provider_commit: planned.provider_commit,
@@ -179,6 +179,8 @@ pub(crate) async fn of_resource(
         requested_by: caller.name,
         queue: "default".into(),
         priority: 0,
+        class: RunClass::Interactive,
+        acts_for: Vec::new(),
     };
     let preview = new.id;
     let accepted = create(&mut tx, &attempt, new).await?;

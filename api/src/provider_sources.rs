@@ -10,11 +10,11 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     formats::source::Source,
     store::{
-        notify,
+        audit, integration, notify,
         provider_set::{self, Asked},
         provider_source::{self, Put, Stored},
     },
@@ -22,6 +22,7 @@ use shared::{
 use utoipa::ToSchema;
 
 use crate::{
+    audit::Trail,
     error::{InputError, Problem, ProblemDetails},
     execute::json_body,
     extract::{Body, Caller, Path},
@@ -135,6 +136,11 @@ pub(crate) struct SourceRequest {
     webhook_secret: Option<String>,
 }
 
+/// What the audit log says of a source.
+fn told(row: &Stored) -> Value {
+    json!({"url": row.url, "ref": row.reference, "path": row.path, "interval_s": row.interval_s})
+}
+
 /// The sources that providers are fetched from, and how each stands.
 #[utoipa::path(get, path = "/api/admin/providers/sources", tag = "providers", responses((status = 200, body = Sources)))]
 pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<Sources>, Problem> {
@@ -150,6 +156,7 @@ pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<Sources>, P
 pub(crate) async fn put(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let given: Source = json_body(&body)?;
@@ -164,11 +171,16 @@ pub(crate) async fn put(
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-source", format!("{key}: {message}"))
             .with_errors(vec![mistake])
     })?;
-    if let Some(name) = source.secret.as_ref().filter(|name| !app.config.git.credentials.contains_key(*name)) {
-        let detail = format!("secret: the configuration has no credential '{name}'; add it to git.credentials");
+    if let Some(name) = source.secret.as_ref().filter(|name| !app.config.git.credentials.contains_key(*name))
+        && integration::find(app.store.pool(), name).await?.is_none_or(|(found, _)| found.kind != "git")
+    {
+        let detail = format!(
+            "secret: there is no credential '{name}' for Git; `slipway integration add {name} git` stores one, or add it to git.credentials"
+        );
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-source", detail));
     }
     let mut tx = app.store.begin().await?;
+    let before = provider_source::find(&mut *tx, &source.name).await?.as_ref().map(told);
     let put = provider_source::put(&mut tx, &source, "api", &caller.name, app.config.git.interval_s).await?;
     let status = match put {
         Put::Added => StatusCode::CREATED,
@@ -184,6 +196,9 @@ pub(crate) async fn put(
         }
     };
     let row = provider_source::find(&mut *tx, &source.name).await?;
+    let mut entry = trail.entry("provider_source.write", format!("provider_source/{}", source.name));
+    (entry.before, entry.after) = (before, row.as_ref().map(told));
+    audit::record(&mut tx, &entry).await?;
     notify(&mut tx).await?;
     crate::commit(tx).await?;
     let row = row.ok_or_else(|| Problem::not_found("source", &source.name))?;
@@ -193,7 +208,11 @@ pub(crate) async fn put(
 /// Asks for a source's removal. Its providers are loaded until a set without them is valid and stored.
 #[utoipa::path(delete, path = "/api/admin/providers/sources/{name}", tag = "providers", params(("name" = String, Path)),
     responses((status = 202, body = SourceView), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
-pub(crate) async fn remove(State(app): State<AppState>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn remove(
+    State(app): State<AppState>,
+    trail: Trail,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     let mut tx = app.store.begin().await?;
     match provider_source::request_removal(&mut *tx, &name, "api").await? {
         None => return Err(Problem::not_found("source", &name)),
@@ -205,6 +224,9 @@ pub(crate) async fn remove(State(app): State<AppState>, Path(name): Path<String>
         Some(true) => {}
     }
     let row = provider_source::find(&mut *tx, &name).await?;
+    let mut entry = trail.entry("provider_source.write", format!("provider_source/{name}"));
+    (entry.before, entry.after) = (row.as_ref().map(told), Some(json!({"removed": true})));
+    audit::record(&mut tx, &entry).await?;
     notify(&mut tx).await?;
     crate::commit(tx).await?;
     let row = row.ok_or_else(|| Problem::not_found("source", &name))?;
@@ -233,7 +255,12 @@ pub(crate) struct LookView {
 /// progress keep what they began with. 202 when it takes longer than 20 s: the sources tell how it ended.
 #[utoipa::path(post, path = "/api/admin/providers/reload", tag = "providers",
     responses((status = 200, body = LookView), (status = 202, description = "It goes on; see the sources")))]
-pub(crate) async fn reload(State(app): State<AppState>, Caller(caller): Caller) -> Result<Response, Problem> {
+pub(crate) async fn reload(
+    State(app): State<AppState>,
+    Caller(caller): Caller,
+    trail: Trail,
+) -> Result<Response, Problem> {
+    audit::append(app.store.pool(), &trail.entry("provider.reload", "provider/*")).await?;
     ask(&app, Asked::Reload, &caller.name).await
 }
 

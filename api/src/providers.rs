@@ -1,5 +1,7 @@
 //! Providers: who makes resources, and with which workflows.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::{
     Json,
     extract::State,
@@ -15,7 +17,7 @@ use shared::{
         provider::Category,
         registry::{ProviderRecord, Registry, WorkflowRecord},
     },
-    store::{Connection, provider},
+    store::{Connection, provider, provider_set},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -32,14 +34,31 @@ fn record(row: &provider::Provider) -> Result<ProviderRecord, Problem> {
         .map_err(|error| Problem::internal(&format!("the record of provider {} cannot be read: {error}", row.name)))
 }
 
-/// The providers that are loaded now, each in the version that serves by default.
-pub(crate) async fn current(conn: &mut Connection) -> Result<Vec<ProviderRecord>, Problem> {
-    Ok(registry(&provider::list(conn).await?)?.serving().cloned().collect())
+/// A set of providers, and its number.
+type Numbered = (i64, Arc<Registry>);
+
+/// The providers as this process read them last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept(Arc<Mutex<Option<Numbered>>>);
+
+impl Kept {
+    fn of(&self, generation: i64) -> Option<Arc<Registry>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(number, _)| *number == generation).map(|(_, registry)| registry.clone())
+    }
 }
 
-/// The providers that are loaded now, in all their versions.
-pub(crate) async fn loaded(conn: &mut Connection) -> Result<Registry, Problem> {
-    registry(&provider::list(conn).await?)
+/// The providers that are loaded now, in all their versions. Read when the set's number has changed: the records are large,
+/// and the same for thousands of requests.
+pub(crate) async fn loaded(app: &AppState, conn: &mut Connection) -> Result<Arc<Registry>, Problem> {
+    // Its number first: a set that changes in between is read again by the next request.
+    let generation = provider_set::generation(&mut *conn).await?;
+    if let Some(registry) = app.providers.of(generation) {
+        return Ok(registry);
+    }
+    let registry = Arc::new(registry(&provider::list(conn).await?)?);
+    *app.providers.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, registry.clone()));
+    Ok(registry)
 }
 
 fn registry(rows: &[provider::Provider]) -> Result<Registry, Problem> {

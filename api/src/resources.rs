@@ -16,14 +16,18 @@ use shared::{
         resource::ResourceState,
         run::RunStatus,
     },
+    secrets::token,
     store::{
+        audit,
         event::{self, NewEvent},
-        resource, resource_list,
+        resource, resource_list, secret,
     },
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    access::{Action, Grant},
+    audit::Trail,
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Caller, Path, Query},
@@ -179,13 +183,13 @@ impl ResourceView {
             protected: row.protected,
             tags: row.tags,
             workflow_override: row.workflow_override,
-            params: row.params,
+            params: token::masked(row.params),
             labels: row.labels,
             annotations: row.annotations,
             outputs,
             sensitive_outputs: row.sensitive_outputs,
             state_uncertain_since: row.state_uncertain_since,
-            drift: row.drift,
+            drift: row.drift.map(token::masked),
             drift_since: row.drift_since,
             read_at: row.read_at,
             created_at: row.created_at,
@@ -206,6 +210,10 @@ pub(crate) struct ResourceFilter {
     state: Option<String>,
     /// Used by the application of this name.
     application: Option<String>,
+    /// Served by the provider of this name.
+    provider: Option<String>,
+    /// Whose own name begins so.
+    name: Option<String>,
     /// `key=value`, `key!=value`, `key`, `!key`, separated by commas.
     labels: Option<String>,
 }
@@ -215,6 +223,7 @@ pub(crate) struct ResourceFilter {
     responses((status = 200, body = Page<ResourceView>), (status = 400, body = ProblemDetails)))]
 pub(crate) async fn list(
     State(app): State<AppState>,
+    grant: Grant,
     Query(filter): Query<ResourceFilter>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ResourceView>>, Problem> {
@@ -222,8 +231,10 @@ pub(crate) async fn list(
         kind: filter.kind,
         state: choice("state", filter.state.as_deref())?,
         application: filter.application,
+        provider: filter.provider,
+        name: filter.name,
         labels: selector(filter.labels.as_deref())?,
-        ..resource_list::Filter::default()
+        visible: grant.teams().clone(),
     };
     let rows = resource_list::page(app.store.pool(), &wanted, paging.before()?, paging.rows()?).await?;
     Ok(Json(paging.page(rows, |row| row.id.0, |row| ResourceView::of(row, false))?))
@@ -257,9 +268,20 @@ impl From<event::Event> for HistoryEntry {
             actor: event.actor,
             run_id: event.run_id,
             step: event.step,
-            data: event.data,
+            data: token::masked(event.data),
         }
     }
+}
+
+/// What happened, for whoever asks: other users of a shared resource learn how it fared, not what its owner's runs did.
+async fn history(grant: &Grant, events: Vec<event::Event>) -> Result<Vec<HistoryEntry>, Problem> {
+    let entries = events.into_iter().map(HistoryEntry::from);
+    if grant.sees_owner().await? {
+        return Ok(entries.collect());
+    }
+    let told = entries.filter(|entry| entry.kind.starts_with("resource."));
+    let without = |entry| HistoryEntry { actor: "-".into(), run_id: None, step: None, data: json!({}), ..entry };
+    Ok(told.map(without).collect())
 }
 
 /// Who uses a shared resource.
@@ -306,14 +328,23 @@ pub(crate) struct Reveal {
     responses((status = 200, body = ResourceDetail), (status = 304), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn get(
     State(app): State<AppState>,
+    grant: Grant,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<ResourceId>,
     Query(Reveal { reveal }): Query<Reveal>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let pool = app.store.pool();
-    let row = resource_list::find(pool, id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
+    if reveal {
+        grant.also(Action::ResourceReveal)?;
+    }
+    let visible = grant.mentions().await?;
+    let row = resource_list::find_as(pool, id, visible.clone()).await?;
+    let row = row.ok_or_else(|| Problem::not_found("resource", id))?;
     if reveal && !row.sensitive_outputs.is_empty() {
+        let entry = trail.entry("resource.reveal", format!("resource/{id}"));
+        audit::append(pool, &entry.after(json!({"names": row.sensitive_outputs}))).await?;
         let revealed = NewEvent {
             kind: events::OUTPUTS_REVEALED.into(),
             application_id: Some(row.application_id),
@@ -324,22 +355,67 @@ pub(crate) async fn get(
         };
         event::append(pool, &[revealed]).await?;
     }
+    let mut row = row;
     // Params may hold what another resource gave back as sensitive.
-    let resolved_params = row.resolved_params.clone().filter(|_| reveal);
-    let applied_params = row.applied_params.clone().filter(|_| reveal);
+    let (mut resolved_params, mut applied_params) =
+        (row.resolved_params.clone().filter(|_| reveal), row.applied_params.clone().filter(|_| reveal));
+    if reveal && let Some(team) = secret::team_of_resource(pool, id).await? {
+        row.outputs = app.seals.reveal(&app.store, &team, row.outputs).await?;
+        for params in [&mut resolved_params, &mut applied_params].into_iter().flatten() {
+            *params = app.seals.reveal(&app.store, &team, std::mem::take(params)).await?;
+        }
+    }
     let detail = ResourceDetail {
         resource: ResourceView::of(row, reveal),
         resolved_params,
         applied_params,
-        depends_on: resource_list::dependencies(pool, id).await?,
-        used_by: resource_list::users(pool, id)
+        depends_on: resource_list::dependencies(pool, id, &visible).await?,
+        used_by: resource_list::users(pool, id, &visible)
             .await?
             .into_iter()
             .map(|(application, name)| ResourceUse { application, name })
             .collect(),
-        history: event::of_resource(pool, id, HISTORY).await?.into_iter().map(HistoryEntry::from).collect(),
+        history: history(&grant, event::of_resource(pool, id, HISTORY).await?).await?,
     };
     conditional::json(&headers, &detail)
+}
+
+/// An output of a resource.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OutputView {
+    /// Its name.
+    name: String,
+    /// Its value, sensitive or not.
+    #[schema(value_type = Object)]
+    value: Value,
+    /// Whether it is sensitive.
+    sensitive: bool,
+}
+
+/// One output of a resource, as it is. That a sensitive one was read is recorded.
+#[utoipa::path(get, path = "/api/resources/{id}/outputs/{name}", tag = "resources",
+    params(("id" = Uuid, Path), ("name" = String, Path)),
+    responses((status = 200, body = OutputView), (status = 404, body = ProblemDetails)))]
+pub(crate) async fn output(
+    State(app): State<AppState>,
+    trail: Trail,
+    Path((id, name)): Path<(ResourceId, String)>,
+) -> Result<Json<OutputView>, Problem> {
+    let pool = app.store.pool();
+    let mut row = resource_list::find(pool, id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
+    let value = row.outputs.get_mut(&name).map(Value::take);
+    let Some(mut value) = value else {
+        let name: String = name.chars().take(128).collect();
+        return Err(Problem::not_found("output", name));
+    };
+    let sensitive = row.sensitive_outputs.contains(&name);
+    if sensitive || token::is_in(&value) {
+        let entry = trail.entry("resource.reveal", format!("resource/{id}"));
+        audit::append(pool, &entry.after(json!({"names": [&name]}))).await?;
+        let team = secret::team_of_resource(pool, id).await?.unwrap_or_default();
+        value = app.seals.reveal(&app.store, &team, value).await?;
+    }
+    Ok(Json(OutputView { name, value, sensitive }))
 }
 
 /// What a request to try again was answered with.
@@ -358,6 +434,7 @@ pub(crate) struct ResourceRetry {
     responses((status = 202, body = ResourceRetry), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
 pub(crate) async fn retry(
     State(app): State<AppState>,
+    trail: Trail,
     Path(id): Path<ResourceId>,
 ) -> Result<(StatusCode, Json<ResourceRetry>), Problem> {
     let row = resource_list::find(app.store.pool(), id).await?.ok_or_else(|| Problem::not_found("resource", id))?;
@@ -366,6 +443,8 @@ pub(crate) async fn retry(
         let detail = format!("resource '{}' is {}; only failed resources can be tried again", row.name, row.state);
         return Err(Problem::conflict("not-retryable", detail).with("state", row.state.as_str()));
     }
+    let entry = trail.entry("resource.retry", format!("resource/{id}")).before(json!({"state": row.state}));
+    audit::record(&mut tx, &entry).await?;
     crate::commit(tx).await?;
     let message = format!("resource '{}' will be resolved again", row.name);
     Ok((StatusCode::ACCEPTED, Json(ResourceRetry { id, message })))

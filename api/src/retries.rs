@@ -6,21 +6,26 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::{
     domain::{ids::RunId, run::RunKind},
     formats::{
         problem::{did_you_mean, nearest},
         workflow::{self, Unknown},
     },
-    store::run::{self, Retry},
+    store::{
+        audit,
+        run::{self, Retry},
+    },
 };
 use utoipa::ToSchema;
 
 use crate::{
+    access::{Action, Grant},
+    audit::Trail,
     error::{InputError, Problem, ProblemDetails},
-    execute::json_body,
-    extract::{Body, Caller, Path},
+    execute::{belongs, optional_body},
+    extract::{Body, Path},
     idempotency::Attempt,
     state::AppState,
     workflows::location,
@@ -59,27 +64,34 @@ pub(crate) struct RetryAccepted {
               (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
 pub(crate) async fn retry(
     State(app): State<AppState>,
-    Caller(caller): Caller,
+    grant: Grant,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Path(id): Path<RunId>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
+    let caller = trail.caller();
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    let request: RetryRequest = if body.is_empty() { RetryRequest::default() } else { json_body(&body)? };
+    let request: RetryRequest = optional_body(&body)?;
+    let acting = grant.visible(Action::ApplicationSubmit).await?;
     let mut tx = app.store.begin().await?;
     if let Some(response) = attempt.replay(&mut tx).await? {
         return Ok(response);
     }
     match run::retry(&mut tx, id, request.from_step.as_deref(), &caller.name).await? {
         Retry::Created { id: new, on_changed_files } => {
+            run::let_act_for(&mut *tx, new, &acting).await?;
+            belongs(&mut tx, new).await?;
             let note = (!on_changed_files.is_empty()).then(|| {
                 format!(
-                    "{} completed before and run again: they find the workspace as run {id} left it, because no copy of it \
-                     from before them is kept",
+                    "{} completed before and run again: they find the workspace as run {id} left it, because steps that stay \
+                     done worked on it after them",
                     on_changed_files.join(", ")
                 )
             });
+            let entry = trail.entry("run.retry", format!("run/{id}"));
+            audit::record(&mut tx, &entry.after(json!({"run": new, "from_step": request.from_step}))).await?;
             let accepted = RetryAccepted { id: new, retry_of: id, note };
             let response = attempt.answer(&mut tx, StatusCode::ACCEPTED, Some(location(new)), &accepted).await?;
             crate::commit(tx).await?;
@@ -92,6 +104,11 @@ pub(crate) async fn retry(
         Retry::Superseded => {
             let detail = "the resource has another run, or moved on since; retry its last failed run";
             Err(Problem::conflict("not-retryable", detail))
+        }
+        Retry::FilesGone => {
+            let detail = "the files that it would begin with are not kept any more: those of a run that completed are removed, \
+                          and of a long run only the last are kept; retry from a later step, or run it again from its beginning";
+            Err(Problem::conflict("files-gone", detail))
         }
         Retry::UnknownStep(steps) => {
             let name = request.from_step.unwrap_or_default();
@@ -133,14 +150,17 @@ pub(crate) struct RerunAccepted {
               (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
 pub(crate) async fn rerun(
     State(app): State<AppState>,
-    Caller(caller): Caller,
+    grant: Grant,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Path(id): Path<RunId>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
+    let caller = trail.caller();
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    let request: RerunRequest = if body.is_empty() { RerunRequest::default() } else { json_body(&body)? };
+    let request: RerunRequest = optional_body(&body)?;
+    let acting = grant.visible(Action::ApplicationSubmit).await?;
     let mut tx = app.store.begin().await?;
     if let Some(response) = attempt.replay(&mut tx).await? {
         return Ok(response);
@@ -155,6 +175,7 @@ pub(crate) async fn rerun(
     let parameters: Vec<workflow::Parameter> = serde_json::from_value(Value::Array(original.parameters))
         .map_err(|error| Problem::internal(&format!("the parameters of run {id} cannot be read: {error}")))?;
     let mut inputs = original.inputs;
+    let changed: Vec<String> = request.inputs.keys().cloned().collect();
     inputs.extend(request.inputs);
     let inputs = workflow::check_inputs(&parameters, &inputs, Unknown::Refuse).map_err(|mistakes| {
         let detail = mistakes.iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>().join("; ");
@@ -162,6 +183,10 @@ pub(crate) async fn rerun(
             .with_errors(mistakes.into_iter().map(InputError::from).collect())
     })?;
     let new = run::rerun(&mut tx, id, inputs, &caller.name).await?.ok_or_else(unknown)?;
+    run::let_act_for(&mut *tx, new, &acting).await?;
+    belongs(&mut tx, new).await?;
+    let entry = trail.entry("run.rerun", format!("run/{id}"));
+    audit::record(&mut tx, &entry.after(json!({"run": new, "changed_inputs": changed}))).await?;
     let accepted = RerunAccepted { id: new, rerun_of: id };
     let response = attempt.answer(&mut tx, StatusCode::ACCEPTED, Some(location(new)), &accepted).await?;
     crate::commit(tx).await?;

@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     domain::{
         approval::Decision,
         ids::{ApplicationId, ResourceId, RunId, WorkerId},
+        plan::NetworkMode,
         run::{Operation, RunKind, RunStatus},
         step::{AttemptStatus, StepStatus},
     },
-    store::run_list,
+    secrets::token,
+    store::{plan::Given, run_list},
 };
 use utoipa::ToSchema;
 
@@ -56,7 +58,8 @@ pub(crate) struct RunView {
     #[schema(value_type = String, example = "running")]
     pub status: RunStatus,
     /// Why it does not go on: `WaitingForDependency`, `DependencyFailed`, `BackingOff`, `WaitingForApproval`,
-    /// `WaitingForStart`, `WaitingForChild`, `Delayed`, `ConcurrencyGroup`, `NoWorkerForQueue`, `QueueFull`, `Promoting`.
+    /// `WaitingForStart`, `WaitingForChild`, `Delayed`, `ConcurrencyGroup`, `NoWorkerForQueue`, `QueueFull`,
+    /// `Fairness`, `QueuePaused`, `QueueLimit`, `TeamQuota`, `TeamLimit`, `TypeLimit`, `ProviderLimit`, `FreezeWindow`, `Promoting`.
     pub reason: Option<String>,
     /// The reason in words.
     pub reason_detail: Option<String>,
@@ -146,10 +149,10 @@ impl RunView {
             error_code: row.error_code,
             error_message: row.error_message,
             // Placeholders may have put another resource's secrets into them.
-            inputs: row.inputs.filter(|_| reveal),
+            inputs: row.inputs.filter(|_| reveal).map(token::masked),
             outputs,
             parent_run_id: row.parent_run_id,
-            concurrency_group: row.concurrency_group,
+            concurrency_group: row.concurrency_group.map(|group| token::masked_text(&group).into_owned()),
             blocked_by: row.blocked_by,
             retry_of: row.retry_of,
             requested_by: row.requested_by,
@@ -203,6 +206,43 @@ pub(crate) struct StepView {
     pub index: Option<i32>,
     /// What it waits for, or waited for.
     pub wait: Option<WaitView>,
+    /// What it is given: its configuration as the workflow has it. What is known only when it runs is a template in it;
+    /// values of secrets are in none.
+    #[schema(value_type = Object)]
+    pub config: Value,
+    /// What it may do beyond what every step may.
+    pub privileges: StepPrivileges,
+    /// The secrets that reach it, by name.
+    pub secrets: Vec<String>,
+}
+
+/// What a step may do beyond what every step may.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct StepPrivileges {
+    /// Whom it may talk to: `none`, `internal` (the other steps of its run) or `egress` (the addresses below).
+    #[schema(value_type = String, example = "none")]
+    pub network: NetworkMode,
+    /// Addresses it may reach, `host:port`, as the workflow has them.
+    pub egress: Vec<String>,
+    /// Whether it may write outside `/workspace`, `/tmp` and `/run/slipway`.
+    pub writable_root: bool,
+    /// MiB of memory; 0: what every step may use.
+    pub memory_mib: u32,
+    /// Thousandths of a processor; 0: what every step may use.
+    pub cpu_millis: u32,
+}
+
+impl From<&Given> for StepPrivileges {
+    fn from(given: &Given) -> Self {
+        let privileges = given.privileges.0;
+        Self {
+            network: privileges.network,
+            egress: given.egress.0.clone(),
+            writable_root: privileges.writable_root,
+            memory_mib: privileges.memory_mib,
+            cpu_millis: privileges.cpu_millis,
+        }
+    }
 }
 
 /// What a step waits for, or waited for.
@@ -214,7 +254,7 @@ pub(crate) struct WaitView {
     pub until: Option<DateTime<Utc>>,
     /// The question, when a person decides.
     pub message: Option<String>,
-    /// Roles that may decide; none: admins.
+    /// Roles that may decide; none: approvers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
     /// Teams whose people may decide; none: all.
@@ -235,8 +275,10 @@ pub(crate) struct WaitView {
 }
 
 impl StepView {
-    /// The view of a row; sensitive outputs are shown only when `reveal` is set.
-    pub(crate) fn of(row: run_list::Step, attempts: Vec<run_list::Attempt>, reveal: bool) -> Self {
+    /// The view of a row; sensitive outputs are shown only when `reveal` is set. `plan` is what the run's steps are given.
+    pub(crate) fn of(row: run_list::Step, attempts: Vec<run_list::Attempt>, plan: &[Given], reveal: bool) -> Self {
+        let planned = row.parent.as_ref().unwrap_or(&row.name);
+        let given = plan.iter().find(|given| given.step == *planned);
         let sensitive = &row.sensitive_outputs;
         let outputs = if reveal {
             row.outputs
@@ -246,7 +288,7 @@ impl StepView {
         let wait = row.wait_kind.map(|kind| WaitView {
             kind,
             until: row.wait_until,
-            message: row.approval_message,
+            message: row.approval_message.map(|text| token::masked_text(&text).into_owned()),
             roles: row.approval_roles,
             teams: row.approval_teams,
             decision: row.approval_decision,
@@ -257,6 +299,9 @@ impl StepView {
         });
         Self {
             wait,
+            config: given.map_or_else(|| json!({}), |given| token::masked(given.config.clone())),
+            privileges: given.map(StepPrivileges::from).unwrap_or_default(),
+            secrets: given.map(|given| given.secrets.0.clone()).unwrap_or_default(),
             parent: row.parent,
             index: row.item_index,
             name: row.name,
@@ -289,6 +334,8 @@ pub(crate) struct AttemptView {
     pub worker_id: WorkerId,
     /// The image it ran in.
     pub image: String,
+    /// Which image that name meant then, `sha256:…`.
+    pub image_id: Option<String>,
     /// Its exit code.
     pub exit_code: Option<i32>,
     /// Whether the kernel killed a process of it for memory.
@@ -299,6 +346,9 @@ pub(crate) struct AttemptView {
     pub error_message: Option<String>,
     /// When it began.
     pub started_at: DateTime<Utc>,
+    /// When its command began, after its image was there and its container made. None: it did not, or nobody told yet, which
+    /// of a step that prints nothing takes two seconds.
+    pub began_at: Option<DateTime<Utc>>,
     /// When it was over.
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -310,11 +360,13 @@ impl From<run_list::Attempt> for AttemptView {
             status: row.status,
             worker_id: row.worker_id,
             image: row.image,
+            image_id: row.image_id,
             exit_code: row.exit_code,
             oom_killed: row.oom_killed,
             error_code: row.error_code,
             error_message: row.error_message,
             started_at: row.started_at,
+            began_at: row.began_at,
             finished_at: row.finished_at,
         }
     }

@@ -13,17 +13,20 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     domain::ids::ApplicationId,
+    secrets::token,
     store::{
         application::{self, Application, Deletion},
-        resource_list,
+        audit, resource_list,
     },
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    access::Grant,
+    audit::Trail,
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Caller, Path, Query},
@@ -128,14 +131,15 @@ pub(crate) struct ApplicationFilter {
     responses((status = 200, body = Page<ApplicationView>), (status = 400, body = ProblemDetails)))]
 pub(crate) async fn list(
     State(app): State<AppState>,
+    grant: Grant,
     Query(filter): Query<ApplicationFilter>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ApplicationView>>, Problem> {
     let wanted = application::Filter {
-        name: None,
         team: filter.team,
         labels: selector(filter.labels.as_deref())?,
         deleted: filter.deleted,
+        visible: grant.teams().clone(),
     };
     let rows = application::page(app.store.pool(), &wanted, paging.before()?, paging.rows()?).await?;
     Ok(Json(paging.page(rows, |row| row.id.0, ApplicationView::from)?))
@@ -168,6 +172,7 @@ pub(crate) struct ApplicationDetail {
     responses((status = 200, body = ApplicationDetail), (status = 304), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn get(
     State(app): State<AppState>,
+    grant: Grant,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -175,15 +180,11 @@ pub(crate) async fn get(
     let unknown = || Problem::not_found("application", &name);
     let row = application::find(pool, &name).await?.ok_or_else(unknown)?;
     let generation = application::latest_generation(pool, row.id).await?.ok_or_else(unknown)?;
-    let filter = resource_list::Filter {
-        application_id: Some(row.id),
-        ended_since: row.delete_requested_at,
-        ..resource_list::Filter::default()
-    };
-    let items = resource_list::page(pool, &filter, None, RESOURCES).await?;
+    let visible = grant.mentions().await?;
+    let items = resource_list::of_application(pool, row.id, row.delete_requested_at, &visible, RESOURCES).await?;
     let detail = ApplicationDetail {
         application: row.into(),
-        spec: generation.spec,
+        spec: token::masked(generation.spec),
         warnings: generation.warnings,
         submitted_by: generation.submitted_by,
         submitted_at: generation.created_at,
@@ -211,6 +212,7 @@ pub(crate) struct DeletionAnswer {
 pub(crate) async fn delete(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(name): Path<String>,
 ) -> Result<(StatusCode, Json<DeletionAnswer>), Problem> {
     let mut tries = 0;
@@ -219,6 +221,11 @@ pub(crate) async fn delete(
         let mut tx = app.store.begin().await?;
         match application::delete(&mut tx, &name, &caller.name).await {
             Ok(deletion) => {
+                if let Deletion::Requested { .. } | Deletion::Done = deletion {
+                    let resources = if let Deletion::Requested { resources } = deletion { resources } else { 0 };
+                    let entry = trail.entry("application.delete", format!("application/{name}"));
+                    audit::record(&mut tx, &entry.after(json!({"removes_resources": resources}))).await?;
+                }
                 crate::commit(tx).await?;
                 break deletion;
             }

@@ -2,12 +2,25 @@
 
 use std::sync::Arc;
 
-use shared::{config::Config, queue::LiveLogs, store::Store};
+use shared::{
+    config::Config,
+    figures::Figures,
+    queue::{LiveLogs, RateLimits},
+    secrets::{Seals, SecretError},
+    store::Store,
+    telemetry::Program,
+    traces::{TraceError, Traces},
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Streams that may be open at once, over all callers; one more is answered 503.
-pub(crate) const MAX_STREAMS: usize = 512;
+use crate::{
+    access::{Policies, PolicyError},
+    events,
+    identity::Identity,
+    logs, oidc, providers,
+    streams::Streams,
+};
 
 /// The service's connections and settings. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,17 +31,69 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Live log lines through Redis. Never waited for: without it, tails poll Postgres.
     pub live: LiveLogs,
-    /// One permit an open stream.
-    pub streams: Arc<Semaphore>,
+    /// Counts of callers' requests, shared with other apis through Redis.
+    pub limits: RateLimits,
+    /// The providers that are loaded, kept from request to request.
+    pub(crate) providers: providers::Kept,
+    /// Who follows what.
+    pub(crate) streams: Streams,
+    /// What happens, for whoever follows it.
+    pub(crate) events: events::Hub,
+    /// One permit a search in a log.
+    pub(crate) searches: Arc<Semaphore>,
+    /// Who may do what.
+    pub(crate) policies: Arc<Policies>,
+    /// What logins need beside the database.
+    pub(crate) identity: Arc<Identity>,
+    /// Seals and opens secrets.
+    pub(crate) seals: Seals,
+    /// Makes spans of requests.
+    pub(crate) traces: Traces,
+    /// What Postgres counts, for Prometheus.
+    pub(crate) figures: Arc<Figures>,
+    /// Login by an OpenID provider.
+    pub(crate) oidc: Arc<oidc::Login>,
     /// Ends streams when the process stops, so that clients reconnect elsewhere.
     pub shutdown: CancellationToken,
 }
 
+/// The service cannot be set up as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Policies of the instance.
+    #[error(transparent)]
+    Policies(#[from] PolicyError),
+    /// Keys and sources of secrets.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
+    /// Where spans are sent.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
+}
+
 impl AppState {
     /// The state of a service that stops when `shutdown` is cancelled.
-    #[must_use]
-    pub fn new(config: Config, store: Store, live: LiveLogs, shutdown: CancellationToken) -> Self {
-        Self { store, config: Arc::new(config), live, streams: Arc::new(Semaphore::new(MAX_STREAMS)), shutdown }
+    ///
+    /// # Errors
+    /// When a file of `access.policies` is not valid, or a key of `secrets.keys` cannot be had, or `traces` cannot be used.
+    pub fn new(config: Config, store: Store, live: LiveLogs, shutdown: CancellationToken) -> Result<Self, StateError> {
+        Ok(Self {
+            streams: Streams::new(config.limits.streams),
+            events: events::Hub::new(store.clone(), shutdown.clone()),
+            traces: Traces::start(&config.traces, Program::Api, &config.instance.0)?,
+            figures: Arc::new(Figures::new(store.clone(), config.scheduler.worker_gone_after_s)),
+            store,
+            policies: Arc::new(Policies::load(&config.access.policies)?),
+            seals: Seals::of(&config.secrets)?,
+            identity: Arc::new(Identity::new(&config)),
+            oidc: Arc::new(oidc::Login::new(&config)),
+            config: Arc::new(config),
+            limits: live.rate_limits(),
+            live,
+            providers: providers::Kept::default(),
+            searches: logs::search::turns(),
+            shutdown,
+        })
     }
 
     /// Seconds without a heartbeat after which a worker counts as gone.

@@ -3,16 +3,25 @@
 use std::collections::BTreeMap;
 
 use axum::{body::Bytes, http::StatusCode};
+use serde_json::json;
 use shared::{
     formats::{
         problem::{Problem as Mistake, code},
         score::Mode,
     },
-    store::submit::{Choices, Refusal, Submission},
+    secrets::token,
+    store::{
+        access,
+        submit::{Choices, Refusal, Submission},
+    },
     submission,
 };
 
-use crate::error::{InputError, Problem};
+use crate::{
+    access::Grant,
+    error::{InputError, Problem},
+    state::AppState,
+};
 
 /// What comes beside a Score file.
 #[derive(Clone, Debug, Default)]
@@ -49,9 +58,27 @@ pub(crate) async fn read(body: Bytes, beside: Beside) -> Result<Submission, Prob
         .await
         .map_err(|error| Problem::internal(&error))?
         .map_err(invalid)?;
+    if let Some(path) = token::find(&read.spec) {
+        let message =
+            "this text is how Slipway writes a sealed value, and cannot be given: name a secret as ${secrets.NAME}";
+        return Err(invalid(vec![Mistake::new(code::INVALID_VALUE, message.to_owned()).at(path)]));
+    }
     submission::choose(&mut read, choices).map_err(|mistake| invalid(vec![mistake]))?;
     read.requested_ttl_s = requested_ttl_s;
     Ok(read)
+}
+
+/// The team that a submission is for: whose the application is, when the caller may submit it; else the one asked for, or
+/// their only one.
+pub(crate) async fn team(app: &AppState, grant: &Grant, submission: &Submission) -> Result<Option<String>, Problem> {
+    let several = grant.teams().teams().is_some_and(|teams| teams.len() > 1);
+    if submission.team.is_none() && several {
+        let standing = access::application(app.store.pool(), &submission.name).await?;
+        if let Some(found) = standing.filter(|found| grant.teams().has(&found.team)) {
+            return Ok(Some(found.team));
+        }
+    }
+    grant.team(submission.team.as_deref())
 }
 
 /// Reads `db=fast-path,cache=small`.
@@ -86,12 +113,16 @@ pub(crate) fn invalid(mistakes: Vec<Mistake>) -> Problem {
 }
 
 /// Why a valid submission is not accepted, and what to do.
-pub(crate) fn refused(application: &str, refusal: Refusal) -> Problem {
+pub(crate) fn refused(application: &str, refusal: Refusal, grant: &Grant) -> Problem {
     let listed = |pairs: &[(String, String)]| {
         pairs.iter().map(|(name, identity)| format!("'{name}' ({identity})")).collect::<Vec<_>>().join(", ")
     };
     let names = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     match refusal {
+        Refusal::OtherTeam(team) if !grant.knows(&team) => {
+            let detail = format!("the name '{application}' is taken; choose another one");
+            Problem::conflict("name-taken", detail)
+        }
         Refusal::OtherTeam(team) => {
             let detail = format!("'{application}' belongs to team '{team}'; leave `team` out, or choose another name");
             Problem::conflict("other-team", detail).with("team", team)
@@ -104,6 +135,15 @@ pub(crate) fn refused(application: &str, refusal: Refusal) -> Problem {
             Problem::conflict("shared-conflict", detail).with("resources", names(conflicts))
         }
         Refusal::Protected { application: whole, resources } => protected(application, whole, resources),
+        Refusal::Quota { team, exceeded } => {
+            let quotas: Vec<String> = exceeded.iter().map(ToString::to_string).collect();
+            let detail = format!(
+                "team '{team}' would use more than it may: {}; remove what it needs no more, or ask an administrator for more \
+                 (`slipway team get {team}` shows both)",
+                quotas.join("; ")
+            );
+            Problem::conflict("quota-exceeded", detail).with("team", team).with("exceeded", json!(exceeded))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use shared::{
-    domain::{ids::RunId, run::RunStatus},
+    domain::{access::Principal, ids::RunId, run::RunStatus},
     queue::LiveStream,
     store::{
         log::{self, Line, Seal, Selection},
@@ -18,7 +18,7 @@ use shared::{
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{error::Problem, state::AppState};
+use crate::{error::Problem, logs::archived, state::AppState, streams};
 
 /// Lines read at once.
 const BATCH: i64 = 500;
@@ -56,29 +56,38 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Starts the tail. It ends when the client leaves, the service stops, or all was sent.
+    /// Starts the tail. It ends when the client leaves, may read no more, the service stops, or all was sent.
     ///
     /// # Errors
-    /// When too many streams are open.
-    pub(crate) async fn start(self, app: AppState) -> Result<impl Stream<Item = Item> + Send + 'static, Problem> {
-        let Ok(permit) = app.streams.clone().try_acquire_owned() else {
-            let detail = "too many streams are open; try again later, or read without `follow`";
-            return Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail));
-        };
+    /// When too many streams are open, or a log that is in the archive alone cannot be read there.
+    pub(crate) async fn start(
+        self,
+        app: AppState,
+        caller: Principal,
+    ) -> Result<impl Stream<Item = Item> + Send + 'static, Problem> {
+        let permit = streams::open(&app, &caller)?;
+        let lapsed = permit.lapsed().clone();
+        let archived = archived::pages(&app, self.run, &self.selection, self.cursor).await?;
         let (items, received) = mpsc::channel(BUFFER);
         tokio::spawn(async move {
-            let _permit = permit;
             let stopped = app.shutdown.clone();
             tokio::select! {
                 () = stopped.cancelled() => {}
                 () = items.closed() => {}
-                () = self.run(&app, &items) => {}
+                () = permit.lapsed().cancelled() => {}
+                () = self.run(&app, &items, archived) => {}
             }
         });
-        Ok(ReceiverStream::new(received))
+        // What waits to be sent is not sent any more either.
+        Ok(ReceiverStream::new(received).take_until(lapsed.cancelled_owned()))
     }
 
-    async fn run(mut self, app: &AppState, items: &mpsc::Sender<Item>) {
+    async fn run(mut self, app: &AppState, items: &mpsc::Sender<Item>, archived: Option<archived::Pages>) {
+        if let Some(pages) = archived
+            && self.pass_archived(pages, items).await.is_err()
+        {
+            return;
+        }
         // Subscribed before the first look: what is committed after the look is announced.
         let mut live = if self.follow { Some(app.live.subscribe(self.run).await) } else { None };
         let mut sealed: Vec<Seal> = Vec::new();
@@ -97,6 +106,18 @@ impl Tail {
             let Some(live) = &mut live else { return };
             announced = announcement(live, wait).await;
         }
+    }
+
+    /// Sends the lines that are in the archive alone. An archive that fails ends the tail where the client can take it up.
+    async fn pass_archived(&mut self, mut pages: archived::Pages, items: &mpsc::Sender<Item>) -> Result<(), Stopped> {
+        while let Some(page) = pages.recv().await {
+            for line in page.map_err(|_| Stopped::Gone)? {
+                let cursor = line.cursor;
+                items.send(Item::Line(line)).await.map_err(|_| Stopped::Gone)?;
+                self.cursor = cursor;
+            }
+        }
+        Ok(())
     }
 
     /// Sends all that is committed by now.
@@ -133,6 +154,10 @@ impl Tail {
             }
         }
         if let Some(status) = over {
+            // Lines may have been removed from Postgres while they were read.
+            if let Ok(Some(pages)) = archived::pages(app, self.run, &self.selection, self.cursor).await {
+                self.pass_archived(pages, items).await?;
+            }
             items.send(Item::End(status)).await.map_err(|_| Stopped::Gone)?;
             return Ok(Look::Over);
         }

@@ -1,7 +1,7 @@
 //! Forges announce pushes here, without an API key: a signature over the body shows that they know the source's secret.
 //!
-//! An announcement does one thing, which is to have the scheduler look at the source soon. It may be sent again by whoever
-//! overheard it, and does no harm then. The body is read for its signature only, bit by bit, and never kept.
+//! An announcement does one thing, which is to have the scheduler look at the source soon. One that says when it was made is
+//! taken for five minutes; others may be sent again by whoever overheard them, and do no harm then. The body is read for its signature only, bit by bit, and never kept.
 
 use std::sync::LazyLock;
 
@@ -25,6 +25,8 @@ use crate::{
 
 /// Bytes of an announcement; forges send at most 25 MB.
 const MAX_BYTES: usize = 25 * 1024 * 1024;
+/// Seconds that a signed time may lie before or after now, as Standard Webhooks propose: what was overheard is worth nothing later.
+const TOLERANCE_S: i64 = 300;
 /// Signatures that one header may list.
 const MAX_SIGNATURES: usize = 8;
 
@@ -39,7 +41,7 @@ enum Claim {
     /// HMAC-SHA256 of the body: GitHub (`X-Hub-Signature-256`), Gitea and Forgejo.
     Body(Vec<u8>),
     /// HMAC-SHA256 of id, time and body: GitLab's signing token, as Standard Webhooks have it.
-    Signed { prefix: String, signatures: Vec<Vec<u8>> },
+    Signed { prefix: String, at: i64, signatures: Vec<Vec<u8>> },
     /// The secret itself: GitLab's secret token.
     Token(Vec<u8>),
 }
@@ -55,14 +57,24 @@ impl Claim {
             return hex::decode(value).ok().map(Self::Body);
         }
         if let Some(value) = header("webhook-signature") {
-            let prefix = format!("{}.{}.", header("webhook-id")?, header("webhook-timestamp")?);
+            let time = header("webhook-timestamp")?;
+            let prefix = format!("{}.{time}.", header("webhook-id")?);
             let listed = value.split(' ').filter_map(|one| one.strip_prefix("v1,")).take(MAX_SIGNATURES);
             return Some(Self::Signed {
                 prefix,
+                at: time.parse().ok()?,
                 signatures: listed.filter_map(|one| BASE64_STANDARD.decode(one).ok()).collect(),
             });
         }
         header("x-gitlab-token").map(|token| Self::Token(token.as_bytes().to_vec()))
+    }
+
+    /// Whether it was made lately, where it says when.
+    fn is_fresh(&self, now: i64) -> bool {
+        match self {
+            Self::Signed { at, .. } => now.abs_diff(*at) <= TOLERANCE_S.unsigned_abs(),
+            Self::Body(_) | Self::Token(_) => true,
+        }
     }
 }
 
@@ -99,7 +111,7 @@ fn refused() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
         "webhook-refused",
-        "there is no such source, it has no webhook secret, or the signature is not made with it",
+        "there is no such source, it has no webhook secret, or the signature is not made with it, or more than five minutes ago",
     )
 }
 
@@ -136,7 +148,7 @@ pub(crate) async fn push(
         }
         signature.update(&chunk);
     }
-    if !(holds(&claim, &key, signature) & known) {
+    if !(holds(&claim, &key, signature) & known & claim.is_fresh(chrono::Utc::now().timestamp())) {
         metrics::counter!("slipway_webhooks_refused_total").increment(1);
         return Err(refused());
     }
@@ -146,6 +158,9 @@ pub(crate) async fn push(
     crate::commit(tx).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(serde_json::json!({ "source": name, "status": "looking" }))).into_response())
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -207,6 +222,16 @@ mod tests {
         assert!(check(&[("x-gitlab-token", "s3cret")], "s3cret", "anything"));
         assert!(!check(&[("x-gitlab-token", "s3cre")], "s3cret", "anything"));
         assert!(!check(&[("x-gitlab-token", "")], "s3cret", "anything"));
+    }
+
+    #[test]
+    fn a_signed_time_counts_for_five_minutes_before_and_after() {
+        let signed = |at| Claim::Signed { prefix: String::new(), at, signatures: vec![] };
+        for (at, fresh) in [(1_000, true), (700, true), (699, false), (1_300, true), (1_301, false), (i64::MIN, false)]
+        {
+            assert_eq!(signed(at).is_fresh(1_000), fresh, "{at}");
+        }
+        assert!(Claim::Body(vec![]).is_fresh(1_000));
     }
 
     #[test]

@@ -11,78 +11,54 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
-    domain::{
-        event as events,
-        ids::{ResourceId, RunId},
-    },
+    domain::{event as events, ids::RunId},
     store::{
+        audit,
         event::{self, NewEvent},
+        plan,
         run::{self, Cancel},
-        run_list,
+        run_list::{self, Place},
     },
 };
-use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
+use utoipa::ToSchema;
 
 use crate::{
+    access::{Action, Grant},
+    audit::Trail,
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Body, Caller, Path, Query},
-    page::{Page, Paging, choice},
+    page::{self, Newer, Page, Paging},
     resources::{HistoryEntry, Reveal},
+    run_filter::RunFilter,
     run_view::{RunView, StepView},
     state::AppState,
 };
 
-/// Which runs to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct RunFilter {
-    /// `pending`, `queued`, `running`, `suspended`, `completed`, `failed` or `cancelled`.
-    status: Option<String>,
-    /// `resource`, `golden_path`, `child` or `preview`; without it, all but previews.
-    kind: Option<String>,
-    /// `create`, `read`, `update`, `delete` or `execute`.
-    operation: Option<String>,
-    /// On the resource of this id.
-    resource: Option<Uuid>,
-    /// For the application of this name.
-    application: Option<String>,
-    /// Of the workflow of this name.
-    workflow: Option<String>,
-    /// Of the provider of this name.
-    provider: Option<String>,
-    /// In the queue of this name.
-    queue: Option<String>,
-    /// Of the team of this name.
-    team: Option<String>,
-    /// Started by a step of the run of this id.
-    parent: Option<Uuid>,
-}
-
-/// Runs, newest first.
-#[utoipa::path(get, path = "/api/workflows", tag = "workflows", params(RunFilter, Paging),
+/// Runs, newest first. `cursor` goes on to older ones, `newer` back to newer ones.
+#[utoipa::path(get, path = "/api/workflows", tag = "workflows", params(RunFilter, Newer, Paging),
     responses((status = 200, body = Page<RunView>), (status = 400, body = ProblemDetails)))]
 pub(crate) async fn list(
     State(app): State<AppState>,
+    grant: Grant,
     Query(filter): Query<RunFilter>,
+    Query(Newer { newer }): Query<Newer>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RunView>>, Problem> {
-    let wanted = run_list::Filter {
-        id: None,
-        status: choice("status", filter.status.as_deref())?,
-        kind: choice("kind", filter.kind.as_deref())?,
-        operation: choice("operation", filter.operation.as_deref())?,
-        resource_id: filter.resource.map(ResourceId),
-        application: filter.application,
-        workflow: filter.workflow,
-        provider: filter.provider,
-        queue: filter.queue,
-        team: filter.team,
-        parent: filter.parent.map(RunId),
+    let wanted = filter.read(grant.teams().clone())?;
+    let place = match (newer, paging.before()?) {
+        (Some(_), Some(_)) => return Err(Problem::bad_request("cursor, newer: give one of them")),
+        (Some(newer), None) => Place::NewerThan(page::read_cursor("newer", &newer)?),
+        (None, Some(older)) => Place::OlderThan(older),
+        (None, None) => Place::Newest,
     };
-    let rows = run_list::page(app.store.pool(), &wanted, paging.before()?, paging.rows()?).await?;
-    Ok(Json(paging.page(rows, |row| row.id.0, |row| RunView::of(row, false))?))
+    let rows = run_list::page(app.store.pool(), &wanted, place, paging.rows()?).await?;
+    let view = |row| RunView::of(row, false);
+    Ok(Json(match place {
+        Place::NewerThan(_) => paging.page_of_newer(rows, |row| row.id.0, view)?,
+        Place::OlderThan(_) => paging.page(rows, |row| row.id.0, view)?.preceded(|run| run.id.0),
+        Place::Newest => paging.page(rows, |row| row.id.0, view)?,
+    }))
 }
 
 /// A run with its steps and history.
@@ -102,20 +78,30 @@ pub(crate) struct RunDetail {
     responses((status = 200, body = RunDetail), (status = 304), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn get(
     State(app): State<AppState>,
+    grant: Grant,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<RunId>,
     Query(Reveal { reveal }): Query<Reveal>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let pool = app.store.pool();
-    let row = run_list::find(pool, id).await?.ok_or_else(|| Problem::not_found("workflow run", id))?;
+    if reveal {
+        grant.also(Action::RunReveal)?;
+    }
+    let row = run_list::find_as(pool, id, grant.mentions_with_owner().await?)
+        .await?
+        .ok_or_else(|| Problem::not_found("workflow run", id))?;
     let steps = run_list::steps(pool, id).await?;
+    let given = plan::given(pool, id).await?;
     let mut attempts: HashMap<_, Vec<_>> = HashMap::new();
     for attempt in run_list::attempts(pool, id).await? {
         attempts.entry(attempt.step_id).or_default().push(attempt);
     }
     if reveal {
         let names: Vec<&String> = steps.iter().flat_map(|step| &step.sensitive_outputs).collect();
+        let entry = trail.entry("run.reveal", format!("run/{id}")).after(json!({"names": names}));
+        audit::append(pool, &entry).await?;
         let revealed = NewEvent {
             kind: events::OUTPUTS_REVEALED.into(),
             application_id: row.application_id,
@@ -127,13 +113,24 @@ pub(crate) async fn get(
         };
         event::append(pool, &[revealed]).await?;
     }
+    let (mut row, mut steps) = (row, steps);
+    if reveal {
+        let (seals, store, team) = (&app.seals, &app.store, row.team.clone());
+        row.outputs = seals.reveal(store, &team, row.outputs).await?;
+        if let Some(inputs) = row.inputs.take() {
+            row.inputs = Some(seals.reveal(store, &team, inputs).await?);
+        }
+        for step in &mut steps {
+            step.outputs = seals.reveal(store, &team, step.outputs.take()).await?;
+        }
+    }
     let detail = RunDetail {
         run: RunView::of(row, reveal),
         steps: steps
             .into_iter()
             .map(|step| {
                 let tries = attempts.remove(&step.id).unwrap_or_default();
-                StepView::of(step, tries, reveal)
+                StepView::of(step, tries, &given, reveal)
             })
             .collect(),
         history: event::of_run(pool, id, 100).await?.into_iter().map(HistoryEntry::from).collect(),
@@ -167,14 +164,19 @@ pub(crate) struct CancelAnswer {
 pub(crate) async fn cancel(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(id): Path<RunId>,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<CancelAnswer>), Problem> {
-    let request = if body.is_empty() { CancelRequest::default() } else { crate::execute::json_body(&body)? };
+    let request: CancelRequest = crate::execute::optional_body(&body)?;
     let reason: String =
         request.reason.unwrap_or_else(|| format!("cancelled by {}", caller.name)).chars().take(500).collect();
     let mut tx = app.store.begin().await?;
     let outcome = run::request_cancel(&mut tx, id, &caller.name, &reason).await?;
+    if let Cancel::Cancelled | Cancel::Requested = outcome {
+        let after = json!({"over": matches!(outcome, Cancel::Cancelled), "reason": reason});
+        audit::record(&mut tx, &trail.entry("run.cancel", format!("run/{id}")).after(after)).await?;
+    }
     crate::commit(tx).await?;
     let status = match outcome {
         Cancel::Cancelled => "cancelled",

@@ -15,6 +15,9 @@ use crate::{
 const ANSWER: Duration = Duration::from_secs(60);
 /// Bytes of an answer that are read.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// How often a request is made again that never left: a server that turns a client away at the end of TLS' handshake may be gone
+/// before it could say why.
+const UNTOLD: usize = 3;
 /// Items asked for at once.
 const PAGE: usize = 200;
 
@@ -56,7 +59,12 @@ impl Client {
     /// # Errors
     /// When HTTP cannot be set up.
     pub(crate) fn new(access: Access) -> anyhow::Result<Self> {
-        Ok(Self { http: connection::http_client(&access.url)?, access })
+        Ok(Self { http: connection::http_client(&access.url, &access.tls)?, access })
+    }
+
+    /// The server's address.
+    pub(crate) fn server(&self) -> &str {
+        &self.access.url
     }
 
     /// GET, for a JSON answer.
@@ -136,12 +144,29 @@ impl Client {
         self.change(Method::POST, path, query, body, Some(key)).await
     }
 
+    /// POST of what is not to be sent twice, or where an answer that was lost does no harm.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or says no.
+    pub(crate) async fn post_once(&self, path: &str, body: Value) -> anyhow::Result<(StatusCode, Value)> {
+        let body = (!body.is_null()).then_some(Body::Json(body));
+        self.change(Method::POST, path, &[], body, None).await
+    }
+
     /// PUT; says how something should be, so that it may be sent again.
     ///
     /// # Errors
     /// When the server cannot be reached or says no.
     pub(crate) async fn put(&self, path: &str, body: Value) -> anyhow::Result<(StatusCode, Value)> {
         self.change(Method::PUT, path, &[], Some(Body::Json(body)), None).await
+    }
+
+    /// PATCH; says how parts of something should be, so that it may be sent again.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or says no.
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> anyhow::Result<(StatusCode, Value)> {
+        self.change(Method::PATCH, path, &[], Some(Body::Json(body)), None).await
     }
 
     /// DELETE.
@@ -186,14 +211,25 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.access.url)).bearer_auth(&self.access.api_key)
+        let request = self.http.request(method, format!("{}{path}", self.access.url));
+        // Without a key yet, to get one.
+        if self.access.api_key.is_empty() { request } else { request.bearer_auth(&self.access.api_key) }
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let answer = request.send().await.map_err(|error| Failure::Unreachable {
-            url: self.access.url.clone(),
-            source_of_url: self.access.url_source.clone(),
-            reason: root_cause(&error),
+        let mut again = (0..UNTOLD).filter_map(|_| request.try_clone()).collect::<Vec<_>>();
+        let mut answer = request.send().await.map_err(|error| root_cause(&error));
+        while answer.as_ref().is_err_and(|reason| reason.contains("connection was not ready"))
+            && let Some(request) = again.pop()
+        {
+            answer = request.send().await.map_err(|error| root_cause(&error));
+        }
+        let answer = answer.map_err(|reason| {
+            let (url, source_of_url) = (self.access.url.clone(), self.access.url_source.clone());
+            match connection::tls_advice(&reason) {
+                Some(advice) => Failure::Insecure { url, source_of_url, reason, advice },
+                None => Failure::Unreachable { url, source_of_url, reason },
+            }
         })?;
         if answer.status().is_success() {
             return Ok(answer);

@@ -19,7 +19,9 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Problem(Problem),
     /// The server said that the key is not good.
-    #[error("{problem}\n  the key is from {source_of_key}; `source .slipway/env` has the one that `slipway dev` made")]
+    #[error(
+        "{problem}\n  the key is from {source_of_key}; `slipway login` gets another, and `source .slipway/env` has the one that `slipway dev` made"
+    )]
     Unauthorized {
         /// Its words.
         problem: Problem,
@@ -38,6 +40,18 @@ pub(crate) enum Failure {
         /// The system's words.
         reason: String,
     },
+    /// A server answers, and no TLS connection to it comes about.
+    #[error("no secure connection to {url} (from {source_of_url}): {reason}\n  {advice}")]
+    Insecure {
+        /// What was tried.
+        url: String,
+        /// Where the address was found.
+        source_of_url: String,
+        /// The library's words.
+        reason: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// Everything to say has been printed.
     #[error("")]
     Said(u8),
@@ -48,7 +62,7 @@ impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Said(code) => *code,
-            Self::Problem(_) | Self::Unauthorized { .. } | Self::Unreachable { .. } => 1,
+            Self::Problem(_) | Self::Unauthorized { .. } | Self::Unreachable { .. } | Self::Insecure { .. } => 1,
         }
     }
 
@@ -57,7 +71,7 @@ impl Failure {
         match self {
             Self::Unreachable { .. } => true,
             Self::Problem(problem) => matches!(problem.status, 429 | 502 | 503 | 504),
-            Self::Unauthorized { .. } | Self::Said(_) => false,
+            Self::Unauthorized { .. } | Self::Insecure { .. } | Self::Said(_) => false,
         }
     }
 }
@@ -66,6 +80,9 @@ impl Failure {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Problem {
+    /// `/problems/<code>`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
     /// The kind of problem in words.
     pub(crate) title: String,
     /// The HTTP status.
@@ -93,6 +110,13 @@ pub(crate) struct InputError {
     pub(crate) column: Option<u64>,
     /// What is wrong.
     pub(crate) message: String,
+}
+
+impl Problem {
+    /// Whether it is the one of this code.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.kind.strip_prefix("/problems/") == Some(code)
+    }
 }
 
 impl std::fmt::Display for Problem {

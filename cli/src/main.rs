@@ -3,9 +3,11 @@
 mod client;
 mod commands;
 mod connection;
+mod credentials;
 mod dev;
 mod failure;
 mod output;
+mod terminal;
 mod views;
 
 use std::process::ExitCode;
@@ -34,7 +36,10 @@ fn main() -> ExitCode {
 fn fail(error: &anyhow::Error) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
     if !matches!(failure, Some(Failure::Said(_))) {
-        eprintln!("error: {error:#}");
+        // Words of a server, a file or a repository may be among them.
+        let text = format!("{error:#}");
+        let lines: Vec<String> = text.lines().map(output::clean).collect();
+        output::complain!("error: {}", lines.join("\n"));
     }
     ExitCode::from(failure.map_or(1, Failure::exit_code))
 }

@@ -190,17 +190,36 @@ macro_rules! complain {
 
 pub(crate) use {complain, say};
 
+/// Asks whoever sits at the terminal.
+///
+/// # Errors
+/// When nobody does, or they do not say yes.
+pub(crate) fn agree(question: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    anyhow::ensure!(
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        "{question} there is nobody to ask: say --yes, or look with --dry-run"
+    );
+    let mut err = std::io::stderr().lock();
+    write!(err, "{question} [y/N] ").and_then(|()| err.flush()).context("asking")?;
+    drop(err);
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).context("reading the answer")?;
+    anyhow::ensure!(matches!(answer.trim(), "y" | "Y" | "yes"), "nothing was changed");
+    Ok(())
+}
+
 /// Writes a warning to standard error.
 pub(crate) fn warn(text: &str) {
-    complain!("warning: {text}");
+    complain!("warning: {}", clean(text));
 }
 
 fn colour_of(state: &str) -> Option<Color> {
     match state.split([' ', '(']).next().unwrap_or_default() {
-        "active" | "completed" | "done" | "live" => Some(Color::Green),
+        "active" | "completed" | "done" | "live" | "open" => Some(Color::Green),
         "failed" | "degraded" | "error" | "lost" | "gone" => Some(Color::Red),
         "requested" | "provisioning" | "updating" | "terminating" | "pending" | "queued" | "running" | "suspended"
-        | "waiting" | "draining" => Some(Color::Yellow),
+        | "waiting" | "draining" | "paused" | "drained" | "cordoned" => Some(Color::Yellow),
         _ => None,
     }
 }
@@ -225,7 +244,9 @@ pub(crate) fn clean(text: &str) -> String {
                 _ => {}
             },
             '\n' | '\t' => plain.push(' '),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            // Separators of lines and paragraphs; some terminals break the line there.
+            '\u{2028}' | '\u{2029}' => plain.push(' '),
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
             c if c.is_control() => {}
             c => plain.push(c),
         }
@@ -290,7 +311,7 @@ mod tests {
     #[test]
     fn nothing_that_steers_a_terminal_gets_through() {
         assert_eq!(clean("\x1b[31mred\x1b[0m \x1b]0;title\x07x\x1b]8;;http://evil\x1b\\link"), "red xlink");
-        assert_eq!(clean("a\rb\x08c\u{9b}31md\u{202e}e\x7f"), "abc31mde");
+        assert_eq!(clean("a\rb\x08c\u{9b}31md\u{202e}e\x7f\u{61c}"), "abc31mde");
         assert_eq!(clean("two\nlines"), "two lines");
         assert_eq!(clean("\x1b"), "");
     }

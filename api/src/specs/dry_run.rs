@@ -6,14 +6,14 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::{
     domain::run::Operation,
-    formats::registry::{self, PINS_ANNOTATION, Registry},
+    formats::registry::{self, Registry},
     store::submit::{self, Diff, Present, Standing, Submission, Wanted},
     submission::workload,
 };
 use utoipa::ToSchema;
 
 use super::submit::ChangeView;
-use crate::{error::Problem, providers, state::AppState, submission};
+use crate::{access::Grant, error::Problem, providers, state::AppState, submission};
 
 /// What would become of one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -84,15 +84,19 @@ pub(crate) struct DryRunAnswer {
 }
 
 /// Compares the submission with what is there and asks the providers that are loaded.
-pub(super) async fn show(app: &AppState, submission: &Submission) -> Result<DryRunAnswer, Problem> {
+pub(super) async fn show(app: &AppState, grant: &Grant, submission: &Submission) -> Result<DryRunAnswer, Problem> {
     // Rolled back whatever comes: nothing is written.
     let mut tx = app.store.begin().await?;
     let mut submission = submission.clone();
-    let notes = workload::include(&mut tx, &mut submission).await?.into_iter().collect();
+    let registry = providers::loaded(app, &mut tx).await?;
+    let notes = workload::include(&mut tx, &registry, &mut submission)
+        .await?
+        .map_err(submission::invalid)?
+        .into_iter()
+        .collect();
     let (standing, diff) = submit::preview(&mut tx, &submission)
         .await?
-        .map_err(|refusal| submission::refused(&submission.name, refusal))?;
-    let registry = Registry::from_records(providers::current(&mut tx).await?);
+        .map_err(|refusal| submission::refused(&submission.name, refusal, grant))?;
     drop(tx);
 
     let planner = Planner { registry: &registry, submission: &submission, standing: &standing, diff: &diff };
@@ -236,13 +240,12 @@ impl Planner<'_> {
             Action::Delete => Operation::Delete,
             Action::Note | Action::Release | Action::Keep => return change,
         };
-        let pins = self.submission.spec.pointer("/metadata/annotations").and_then(|all| all.get(PINS_ANNOTATION));
         let asked = registry::Wanted {
             resource_type: &wanted.kind,
             operation,
             tags: &wanted.tags,
             workflow: wanted.workflow.as_deref(),
-            pins: &pins.and_then(Value::as_str).and_then(|text| registry::parse_pins(text).ok()).unwrap_or_default(),
+            pins: &registry::pins_in(&self.submission.spec["metadata"]),
             made_by: there
                 .and_then(|there| there.made_by.as_ref())
                 .map(|(name, version)| (name.as_str(), version.as_str())),

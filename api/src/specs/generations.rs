@@ -10,9 +10,10 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::{
     domain::change,
+    secrets::token,
     store::application::{self, Application, Generation},
     submission as reading,
 };
@@ -20,8 +21,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::submit::{ChangeView, SubmissionAnswer, accept};
 use crate::{
+    access::Grant,
+    audit::Trail,
     error::{Problem, ProblemDetails},
-    extract::{Body, Caller, Path, Query},
+    execute::optional_body,
+    extract::{Body, Path, Query},
     idempotency::Attempt,
     state::AppState,
     submission,
@@ -163,7 +167,7 @@ pub(crate) async fn get(
     let diff = change::between(before.map_or(&empty, |before| &before.spec), &it.spec);
     Ok(Json(GenerationDetail {
         generation: view(it, before, found.generation),
-        spec: it.spec.clone(),
+        spec: token::masked(it.spec.clone()),
         choices: serde_json::to_value(&it.choices.0).map_err(|error| Problem::internal(&error))?,
         warnings: it.warnings.clone(),
         diff: diff.into_iter().map(ChangeView::from).collect(),
@@ -187,18 +191,16 @@ pub(crate) struct RollbackRequest {
               (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails)))]
 pub(crate) async fn rollback(
     State(app): State<AppState>,
-    Caller(caller): Caller,
+    grant: Grant,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     Path(name): Path<String>,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
+    let caller = trail.caller();
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
-    let request: RollbackRequest = if body.is_empty() {
-        RollbackRequest::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?
-    };
+    let request: RollbackRequest = optional_body(&body)?;
     let found = find(&app, &name).await?;
     if found.delete_requested_at.is_some() {
         return Err(Problem::conflict(
@@ -213,7 +215,13 @@ pub(crate) async fn rollback(
     };
     let generation = application::generation(app.store.pool(), found.id, number).await?;
     let generation = generation.ok_or_else(|| Problem::not_found("generation", format!("{number} of {name}")))?;
-    let submission = reading::restore(&generation.spec, number, generation.warnings, generation.choices.0, caller.name)
-        .map_err(submission::invalid)?;
-    accept(&app, &attempt, &submission).await
+    let mut submission =
+        reading::restore(&generation.spec, number, generation.warnings, generation.choices.0, caller.name.clone())
+            .map_err(submission::invalid)?;
+    // The one that the caller may change, should the name have changed hands meanwhile.
+    submission.team = grant.object_team().map(ToOwned::to_owned);
+    let entry = trail
+        .entry("application.rollback", format!("application/{name}"))
+        .before(json!({"generation": found.generation}));
+    accept(&app, &grant, &attempt, &submission, &entry).await
 }

@@ -3,14 +3,19 @@
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::store::{
-    application::{self, Protection},
-    resource_list,
+use serde_json::json;
+use shared::{
+    domain::access::Visible,
+    store::{
+        application::{self, Protection},
+        audit, resource_list,
+    },
 };
 use utoipa::ToSchema;
 
 use super::RESOURCES;
 use crate::{
+    audit::Trail,
     error::{Problem, ProblemDetails},
     extract::{Body, Caller, Path},
     state::AppState,
@@ -46,6 +51,7 @@ pub(crate) struct ProtectionAnswer {
 pub(crate) async fn protect(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(name): Path<String>,
     Body(body): Body,
 ) -> Result<Json<ProtectionAnswer>, Problem> {
@@ -64,11 +70,13 @@ pub(crate) async fn protect(
     let protected = match resource {
         None => found.protected,
         Some(resource) => {
-            let filter = resource_list::Filter { application_id: Some(found.id), ..resource_list::Filter::default() };
-            let all = resource_list::page(&mut *tx, &filter, None, RESOURCES).await?;
+            let all = resource_list::of_application(&mut *tx, found.id, None, &Visible::All, RESOURCES).await?;
             all.iter().any(|row| row.name == resource && !row.absent && row.protected)
         }
     };
+    let entry = trail.entry("application.protect", format!("application/{name}"));
+    let after = json!({"resource": resource, "asked": request.protected, "protected": protected});
+    audit::record(&mut tx, &entry.team(found.team).after(after)).await?;
     crate::commit(tx).await?;
     let what = resource.map_or_else(|| format!("'{name}'"), |resource| format!("'{name}/{resource}'"));
     let message = match (request.protected, protected) {
@@ -108,6 +116,7 @@ pub(crate) struct TtlAnswer {
 pub(crate) async fn extend(
     State(app): State<AppState>,
     Caller(caller): Caller,
+    trail: Trail,
     Path(name): Path<String>,
     Body(body): Body,
 ) -> Result<Json<TtlAnswer>, Problem> {
@@ -121,6 +130,9 @@ pub(crate) async fn extend(
         return Err(Problem::conflict("being-deleted", format!("'{name}' is deleted, or being so")));
     }
     let expires_at = application::set_expiry(&mut tx, found.id, seconds, &caller.name).await?;
+    let entry = trail.entry("application.extend", format!("application/{name}")).team(found.team);
+    let entry = entry.before(json!({"expires_at": found.expires_at})).after(json!({"expires_at": expires_at}));
+    audit::record(&mut tx, &entry).await?;
     crate::commit(tx).await?;
     let message = match expires_at {
         Some(at) => format!("'{name}' lives until {}", at.format("%Y-%m-%d %H:%M:%S UTC")),

@@ -7,26 +7,35 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     domain::{
+        access::Visible,
         change::Change,
         ids::{ResourceId, RunId},
         resource::ResourceState,
     },
+    secrets::token,
     store::{
-        StoreError, application, resource_list,
+        StoreError, application,
+        audit::{self, Entry},
+        resource_list,
         submit::{self, Choices, Diff, Submission, Submitted},
+        trace,
     },
     submission::workload,
+    traces,
 };
 use utoipa::{IntoParams, ToSchema};
 
 use super::{ApplicationView, RESOURCES, TRIES, dry_run};
 use crate::{
+    access::Grant,
+    audit::Trail,
     error::{Problem, ProblemDetails},
-    extract::{Body, Caller, Query},
+    extract::{Body, Query},
     idempotency::Attempt,
+    providers,
     resources::ResourceView,
     state::AppState,
     submission::{self, Beside},
@@ -76,7 +85,7 @@ pub(crate) struct ChangeView {
 
 impl From<Change> for ChangeView {
     fn from(change: Change) -> Self {
-        Self { path: change.path, before: change.before, after: change.after }
+        Self { path: change.path, before: change.before.map(token::masked), after: change.after.map(token::masked) }
     }
 }
 
@@ -183,27 +192,37 @@ pub(crate) struct SubmissionAnswer {
               (status = 413, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
 pub(crate) async fn submit(
     State(app): State<AppState>,
-    Caller(caller): Caller,
+    grant: Grant,
+    trail: Trail,
     OriginalUri(uri): OriginalUri,
     Query(query): Query<SubmitQuery>,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
+    let caller = trail.caller();
     let attempt = Attempt::of(&headers, caller.id, &uri, &body)?;
     let dry_run = query.dry_run;
-    let submission = submission::read(body, query.beside(caller.name)?).await?;
+    let mut submission = submission::read(body, query.beside(caller.name.clone())?).await?;
+    submission.team = submission::team(&app, &grant, &submission).await?;
     if dry_run {
-        return Ok(Json(dry_run::show(&app, &submission).await?).into_response());
+        return Ok(Json(dry_run::show(&app, &grant, &submission).await?).into_response());
     }
-    accept(&app, &attempt, &submission).await
+    let entry = trail.entry("application.submit", format!("application/{}", submission.name));
+    accept(&app, &grant, &attempt, &submission, &entry).await
 }
 
-/// Submits, and tries again when another transaction stood in the way.
-pub(super) async fn accept(app: &AppState, attempt: &Attempt, submission: &Submission) -> Result<Response, Problem> {
+/// Submits, and tries again when another transaction stood in the way. What it changes is recorded as `entry`.
+pub(super) async fn accept(
+    app: &AppState,
+    grant: &Grant,
+    attempt: &Attempt,
+    submission: &Submission,
+    entry: &Entry,
+) -> Result<Response, Problem> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match submit_once(app, attempt, submission).await {
+        match submit_once(app, grant, attempt, submission, entry).await {
             Err(Failure::Store(error)) if error.is_conflict() && tries < TRIES => {
                 tracing::debug!(%error, tries, "a submission is tried again");
             }
@@ -231,23 +250,38 @@ impl From<Problem> for Failure {
     }
 }
 
-async fn submit_once(app: &AppState, attempt: &Attempt, submission: &Submission) -> Result<Response, Failure> {
-    let mut tx = app.store.begin().await?;
+async fn submit_once(
+    app: &AppState,
+    grant: &Grant,
+    attempt: &Attempt,
+    submission: &Submission,
+    entry: &Entry,
+) -> Result<Response, Failure> {
+    let mut tx = app.store.begin_short().await?;
     if let Some(response) = attempt.replay(&mut tx).await? {
         return Ok(response);
     }
     let mut submission = submission.clone();
-    let notes = workload::include(&mut tx, &mut submission).await?.into_iter().collect();
+    let registry = providers::loaded(app, &mut tx).await?;
+    let notes = workload::include(&mut tx, &registry, &mut submission)
+        .await?
+        .map_err(submission::invalid)?
+        .into_iter()
+        .collect();
     let (status, generation, diff) = match submit::submit(&mut tx, &submission).await? {
         Submitted::Accepted { generation, diff, .. } => (StatusCode::CREATED, generation, Some(diff)),
         Submitted::Unchanged { generation, .. } => (StatusCode::OK, generation, None),
-        Submitted::Refused(refusal) => return Err(submission::refused(&submission.name, refusal).into()),
+        Submitted::Refused(refusal) => return Err(submission::refused(&submission.name, refusal, grant).into()),
     };
     let row = application::find(&mut *tx, &submission.name)
         .await?
         .ok_or_else(|| Problem::internal(&"the application just submitted is not there"))?;
-    let filter = resource_list::Filter { application_id: Some(row.id), ..resource_list::Filter::default() };
-    let resources: Vec<ResourceView> = resource_list::page(&mut *tx, &filter, None, RESOURCES)
+    if let Some(parent) = traces::current().filter(|_| diff.is_some()) {
+        trace::note_generation(&mut *tx, row.id, generation, &parent.to_string()).await?;
+    }
+    // Runs of a shared resource's owner are not named to those who use it.
+    let visible = Visible::Teams(vec![row.team.clone()]);
+    let resources: Vec<ResourceView> = resource_list::of_application(&mut *tx, row.id, None, &visible, RESOURCES)
         .await?
         .into_iter()
         .map(|row| ResourceView::of(row, false))
@@ -255,6 +289,10 @@ async fn submit_once(app: &AppState, attempt: &Attempt, submission: &Submission)
     let failed: Vec<FailedResource> = resources.iter().filter_map(failed).collect();
     let unchanged = diff.is_none();
     let changes = ChangesView::of(diff.unwrap_or_default());
+    if !unchanged {
+        let done = entry.clone().team(row.team.clone()).after(json!({"generation": generation, "changes": &changes}));
+        audit::record(&mut tx, &done).await?;
+    }
     let message = match (unchanged, failed.is_empty()) {
         (false, _) => format!("generation {generation} was accepted{}", changes.in_words()),
         (true, true) => format!("nothing has changed since generation {generation}"),

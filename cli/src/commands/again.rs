@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Globals, golden_path,
+    Globals, bulk, golden_path,
     workflow::{accepted, id_of, path_of, read_inputs},
 };
 use crate::{
@@ -11,23 +11,27 @@ use crate::{
     output::{self, clean},
 };
 
-/// Goes on with a failed or cancelled run where it stopped, as a new run
+/// Goes on with a failed or cancelled run where it stopped, as a new run; or with all that match
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   slipway workflow retry shop/db --follow
   slipway workflow retry 0198c7a2-70d9-7494-8221-6f4cc9e19904 --from migrate
-What completed is not run again, unless --from names it or a step before it. Steps that run again after they completed find
-the workspace as the old run left it.")]
+  slipway workflow retry --all-matching --status failed --since 24h --dry-run
+  slipway workflow retry --all-matching --status failed --error-code TimedOut --yes --wait
+What completed is not run again, unless --from names it or a step before it. The workspace is as it was before the first of
+the completed steps that run again; when that is not kept any more, the server says so and nothing is run.")]
 pub(crate) struct Retry {
     /// The run's id, or APP/RESOURCE for that resource's latest
-    #[arg(value_name = "RUN")]
-    run: String,
+    #[arg(value_name = "RUN", required_unless_present = "all_matching", conflicts_with = "all_matching")]
+    run: Option<String>,
     /// Runs this step and all that come after it again, whatever became of them
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", conflicts_with = "all_matching")]
     from: Option<String>,
     /// Shows the new run's log until it is over; the exit code says how it ended
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "all_matching")]
     follow: bool,
+    #[command(flatten)]
+    matching: bulk::Matching,
 }
 
 /// Runs a golden path again from its beginning, with other inputs
@@ -57,8 +61,12 @@ pub(crate) struct Rerun {
 /// # Errors
 /// When the server cannot be reached or says no, and when a followed run does not complete.
 pub(crate) async fn retry(globals: &Globals, arguments: Retry) -> anyhow::Result<()> {
+    let Some(run) = arguments.run else {
+        return bulk::all(globals, "retry", &arguments.matching, None).await;
+    };
+    anyhow::ensure!(!arguments.matching.is_set()?, "filters, --yes, --dry-run and --wait go with --all-matching");
     let client = globals.client()?;
-    let id = id_of(&client, &arguments.run).await?;
+    let id = id_of(&client, &run).await?;
     let body = arguments.from.map(|step| Body::Json(json!({ "from_step": step })));
     let (_, answer) = client.post(&format!("{}/retry", path_of(&id)), &[], body).await?;
     if let Some(note) = answer["note"].as_str() {

@@ -2,16 +2,20 @@
 
 use anyhow::Context as _;
 use serde_json::Value;
+use shared::formats::{
+    problem::{Problem, code},
+    score::Embedded,
+};
 
 use super::{
-    Globals, changes,
+    Globals, beside, changes,
     progress::Progress,
     resource, validate,
     wait::{self, Goal, Patience},
 };
 use crate::{
     client::{Body, Client},
-    failure::Failure,
+    failure::{self, Failure},
     output::{self, Format, Printer, clean, warn},
     views,
 };
@@ -24,7 +28,8 @@ use crate::{
   slipway deploy shop.yaml --dry-run       show what would be made, changed and removed, and by which workflows
   slipway deploy shop.yaml --ttl 8h        have it deleted by itself in eight hours
   slipway deploy shop.yaml --tag fast --workflow-override db=small-database
-  render | slipway deploy - -w --timeout 5m")]
+  render | slipway deploy - -w --timeout 5m
+Files that containers get by `source` are read from the Score file's folder, and sent with it.")]
 pub(crate) struct Arguments {
     /// The Score file, YAML or JSON; - reads it from standard input
     #[arg(value_name = "FILE")]
@@ -62,6 +67,19 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
     let text = validate::read_file(&arguments.file)?;
     let file = if arguments.file == "-" { "<stdin>".to_owned() } else { arguments.file.clone() };
     let (client, printer) = (globals.client()?, globals.printer());
+    let embedded = match beside::embed(&text, &arguments.file) {
+        Ok(embedded) => Some(embedded),
+        Err(problems) if problems.iter().any(|problem| problem.code == code::FILE) => {
+            return Err(unsendable(problems, &file).into());
+        }
+        // What is no document is for the server to refuse.
+        Err(_) => None,
+    };
+    let sent = embedded.as_ref().and_then(Embedded::text).map(str::to_owned).unwrap_or(text);
+    anyhow::ensure!(
+        sent.len() as u64 <= validate::FILE_BYTES,
+        "{file} is larger than 1 MiB with the files that it names"
+    );
     let joined = |values: &[String]| (!values.is_empty()).then(|| values.join(","));
     let query = super::list::query([
         ("compat", arguments.compat.then(|| "true".into())),
@@ -71,16 +89,19 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
         ("tags", joined(&arguments.tags)),
         ("workflow_override", joined(&arguments.workflows)),
     ]);
-    let (_, answer) =
-        client.post("/api/specs", &query, Some(Body::Yaml(text))).await.map_err(|error| place(error, &file))?;
+    // What the server read may not be what the author wrote: places are looked for in the author's text.
+    let places = embedded.filter(|embedded| embedded.text().is_some());
+    let answer = client.post("/api/specs", &query, Some(Body::Yaml(sent))).await;
+    let (_, answer) = answer.map_err(|error| place(error, &file, places.as_ref()))?;
     for warning in answer["warnings"].as_array().into_iter().flatten() {
-        let at = |name: &str| warning[name].as_u64().map(|number| format!(":{number}")).unwrap_or_default();
-        warn(&format!(
-            "{file}{}{} {}",
-            at("line"),
-            at("column"),
-            clean(warning["message"].as_str().unwrap_or_default())
-        ));
+        let written = places.as_ref().and_then(|it| it.position(warning["path"].as_str().unwrap_or_default()));
+        let (line, column) = match written {
+            Some(at) => (Some(at.line.into()), Some(at.column.into())),
+            None => (warning["line"].as_u64(), warning["column"].as_u64()),
+        };
+        let at = |number: Option<u64>| number.map(|number| format!(":{number}")).unwrap_or_default();
+        let message = clean(warning["message"].as_str().unwrap_or_default());
+        warn(&format!("{file}{}{} {message}", at(line), at(column)));
     }
     if arguments.dry_run {
         tell_notes(&answer);
@@ -142,11 +163,32 @@ fn summary(printer: Printer, answer: &Value, name: &str) -> anyhow::Result<Strin
     Ok(text)
 }
 
-/// Puts the file's name before the places of a problem.
-fn place(error: anyhow::Error, file: &str) -> anyhow::Error {
+/// Files that the Score file names and that cannot be sent with it.
+fn unsendable(problems: Vec<Problem>, file: &str) -> Failure {
+    let errors = problems.into_iter().map(|it| failure::InputError {
+        path: it.path,
+        line: it.line.map(u64::from),
+        column: it.column.map(u64::from),
+        message: it.message,
+    });
+    Failure::Problem(failure::Problem {
+        title: "The Score file cannot be sent".to_owned(),
+        detail: "what it puts into containers could not be read".to_owned(),
+        errors: errors.collect(),
+        file: Some(file.to_owned()),
+        ..failure::Problem::default()
+    })
+}
+
+/// Puts the file's name before the places of a problem, and finds them in the text that `places` was made from.
+fn place(error: anyhow::Error, file: &str, places: Option<&Embedded>) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(Failure::Problem(mut problem)) => {
             problem.file = Some(file.to_owned());
+            for error in problem.errors.iter_mut().filter(|_| places.is_some()) {
+                let at = places.and_then(|places| places.position(&error.path));
+                (error.line, error.column) = (at.map(|at| at.line.into()), at.map(|at| at.column.into()));
+            }
             Failure::Problem(problem).into()
         }
         Ok(other) => other.into(),

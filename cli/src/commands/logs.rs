@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// Shows what a run's steps print
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  slipway logs 0198c7a2-…            what was printed so far\n  slipway logs shop/db --follow      the latest run of a resource, until it is over\n  slipway logs RUN --step apply --timestamps"
+    after_help = "Examples:\n  slipway logs 0198c7a2-…            what was printed so far\n  slipway logs shop/db --follow      the latest run of a resource, until it is over\n  slipway logs RUN --step apply --timestamps\n  slipway logs RUN --tail 100 -f     the last hundred lines, then what comes"
 )]
 pub(crate) struct Arguments {
     /// The run's id, or APP/RESOURCE for that resource's latest
@@ -31,9 +31,28 @@ pub(crate) struct Arguments {
     /// Only this step's lines
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
+    /// Of what was printed so far only the last lines, as many as this
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tail: Option<u32>,
     /// When each line was printed
     #[arg(short, long)]
     timestamps: bool,
+}
+
+/// Which part of a log.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Part<'a> {
+    /// Only this step's.
+    pub(crate) step: Option<&'a str>,
+    /// Of what was printed only so many lines, the last ones.
+    pub(crate) tail: Option<u32>,
+}
+
+impl Part<'_> {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let step = self.step.map(|step| ("step", step.to_owned()));
+        step.into_iter().chain(self.tail.map(|tail| ("tail", tail.to_string()))).collect()
+    }
 }
 
 /// Carries it out.
@@ -43,11 +62,12 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Result<()> {
     let client = globals.client()?;
     let id = workflow::id_of(&client, &arguments.run).await?;
+    let part = Part { step: arguments.step.as_deref(), tail: arguments.tail };
     if arguments.follow {
-        follow(&client, &id, arguments.step.as_deref(), arguments.timestamps).await?;
+        follow(&client, &id, part, arguments.timestamps).await?;
         return Ok(());
     }
-    let mut events = Events::open(&client, &id, arguments.step.as_deref(), false).await?;
+    let mut events = Events::open(&client, &id, part, false).await?;
     while let Some(event) = events.next().await? {
         show(&event, arguments.step.is_none(), arguments.timestamps)?;
     }
@@ -61,14 +81,14 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
 pub(crate) async fn follow(
     client: &Client,
     id: &str,
-    step: Option<&str>,
+    part: Part<'_>,
     timestamps: bool,
 ) -> anyhow::Result<Option<String>> {
     let mut last: Option<String> = None;
     let mut failures = 0;
     loop {
         let outcome = async {
-            let mut events = Events::open_after(client, id, step, last.as_deref()).await?;
+            let mut events = Events::open_after(client, id, part, last.as_deref()).await?;
             while let Some(event) = events.next().await? {
                 failures = 0;
                 if event.id.is_some() {
@@ -79,7 +99,7 @@ pub(crate) async fn follow(
                         serde_json::from_str(&event.data).context("reading the end of the log")?;
                     return Ok(Some(end["status"].as_str().unwrap_or_default().to_owned()));
                 }
-                show(&event, step.is_none(), timestamps)?;
+                show(&event, part.step.is_none(), timestamps)?;
             }
             anyhow::Ok(None)
         };
@@ -104,20 +124,17 @@ pub(crate) async fn last_lines(
     client: &Client,
     id: &str,
     step: Option<&str>,
-    count: usize,
+    count: u32,
 ) -> anyhow::Result<Vec<String>> {
-    let mut events = Events::open(client, id, step, false).await?;
-    let mut lines = VecDeque::with_capacity(count);
+    let mut events = Events::open(client, id, Part { step, tail: Some(count) }, false).await?;
+    let mut lines = Vec::new();
     while let Some(event) = events.next().await? {
         if matches!(event.name.as_str(), "line" | "gap") {
             let line: LogLine = serde_json::from_str(&event.data).context("reading the log")?;
-            if lines.len() == count {
-                lines.pop_front();
-            }
-            lines.push_back(clean(&line.text));
+            lines.push(clean(&line.text));
         }
     }
-    Ok(lines.into())
+    Ok(lines)
 }
 
 fn show(event: &Event, with_step: bool, timestamps: bool) -> anyhow::Result<()> {
@@ -160,15 +177,14 @@ struct Events {
 }
 
 impl Events {
-    async fn open(client: &Client, id: &str, step: Option<&str>, follow: bool) -> anyhow::Result<Self> {
-        let mut query = vec![("follow", follow.to_string())];
-        query.extend(step.map(|step| ("step", step.to_owned())));
+    async fn open(client: &Client, id: &str, part: Part<'_>, follow: bool) -> anyhow::Result<Self> {
+        let mut query = part.query();
+        query.push(("follow", follow.to_string()));
         Self::start(client, id, &query, None).await
     }
 
-    async fn open_after(client: &Client, id: &str, step: Option<&str>, after: Option<&str>) -> anyhow::Result<Self> {
-        let query: Vec<_> = step.map(|step| ("step", step.to_owned())).into_iter().collect();
-        Self::start(client, id, &query, after).await
+    async fn open_after(client: &Client, id: &str, part: Part<'_>, after: Option<&str>) -> anyhow::Result<Self> {
+        Self::start(client, id, &part.query(), after).await
     }
 
     async fn start(client: &Client, id: &str, query: &[(&str, String)], after: Option<&str>) -> anyhow::Result<Self> {

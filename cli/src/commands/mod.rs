@@ -3,15 +3,30 @@
 mod again;
 mod app;
 mod approval;
+mod audit;
+mod auth;
+mod autoscale;
+mod batch;
+mod beside;
+mod bulk;
 mod care;
 mod changes;
 mod convert;
 mod delete;
 mod deploy;
+mod doctor;
+mod explain;
+mod freeze;
 mod golden_path;
 mod graph;
+mod integration;
+mod key;
+mod limit;
 mod list;
+mod login;
 mod logs;
+mod mark;
+mod notification;
 mod plan;
 mod progress;
 mod provider;
@@ -19,10 +34,17 @@ mod queue;
 mod resource;
 mod rollback;
 mod run_wait;
+mod runs;
+mod secret;
+mod service_account;
 mod state;
 mod status;
+mod team;
+mod top;
+mod user;
 mod validate;
 mod wait;
+mod webhook;
 mod worker;
 mod workflow;
 
@@ -34,7 +56,7 @@ use crate::{client::Client, connection, dev, output};
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Globals {
     #[command(flatten)]
-    connection: connection::Flags,
+    pub(crate) connection: connection::Flags,
     #[command(flatten)]
     output: output::Flags,
 }
@@ -74,10 +96,16 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Arguments),
+    Doctor(doctor::Arguments),
+    Login(login::Arguments),
+    Logout(login::LogoutArguments),
+    Whoami(login::WhoamiArguments),
     Deploy(deploy::Arguments),
     Validate(validate::Arguments),
     List(list::Arguments),
+    Top(top::Arguments),
     Status(status::Arguments),
+    Explain(explain::Arguments),
     Logs(logs::Arguments),
     Delete(delete::Arguments),
     Rollback(rollback::Arguments),
@@ -105,12 +133,55 @@ enum Command {
     /// Kept states (Terraform's): list them and their versions, unlock, roll back
     #[command(subcommand, visible_alias = "states")]
     State(state::Command),
-    /// Queues: depth, age, rates
+    /// Batches: one operation on very many resources, in waves; approve, pause, resume, abort, roll back
+    #[command(subcommand, visible_alias = "batches")]
+    Batch(batch::Command),
+    /// Queues: depth, age, rates; pause, resume, drain
     #[command(subcommand, visible_alias = "queues")]
     Queue(queue::Command),
-    /// Workers: who serves the queues
+    /// Limits: how many runs of a team, a type, a provider, a queue or a group go at once
+    #[command(subcommand, visible_alias = "limits")]
+    Limit(limit::Command),
+    /// Freezes: times in which nothing is to be changed
+    #[command(subcommand, visible_alias = "freezes")]
+    Freeze(freeze::Command),
+    /// Marks: deployments, incidents and notes beside the figures
+    #[command(subcommand, visible_alias = "marks")]
+    Mark(mark::Command),
+    /// Workers: who serves the queues; cordon, drain; run one here
     #[command(subcommand, visible_alias = "workers")]
     Worker(worker::Command),
+    Autoscale(autoscale::Arguments),
+    /// People: who is known, and the file of those with a password
+    #[command(subcommand, visible_alias = "users")]
+    User(user::Command),
+    /// API keys: make one, list them, rotate, revoke
+    #[command(subcommand, visible_alias = "keys")]
+    Key(key::Command),
+    /// Accounts of programs, with roles, teams and keys of their own
+    #[command(subcommand, visible_aliases = ["sa", "service-accounts"])]
+    ServiceAccount(service_account::Command),
+    /// Teams: what each may use, and what it uses
+    #[command(subcommand, visible_alias = "teams")]
+    Team(team::Command),
+    /// May I do that, and why (not)?
+    #[command(subcommand)]
+    Auth(auth::Command),
+    /// Credentials for Git hosts, registries, clouds and chats: add, list, check, remove
+    #[command(subcommand, visible_alias = "integrations")]
+    Integration(integration::Command),
+    /// Secrets of teams and applications: set, list, remove; and the keys that seal them
+    #[command(subcommand, visible_alias = "secrets")]
+    Secret(secret::Command),
+    /// The audit log: list it, export it, verify that it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Webhooks: events sent to others, and how that went
+    #[command(subcommand, visible_alias = "webhooks")]
+    Webhook(webhook::Command),
+    /// Notifications: what you and your teams are told of, by mail, chat or webhook
+    #[command(subcommand, visible_alias = "notifications")]
+    Notification(notification::Command),
     /// Prints a script that completes commands for a shell
     #[command(after_help = "Example:\n  slipway completion bash > /etc/bash_completion.d/slipway")]
     Completion {
@@ -129,10 +200,16 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let globals = cli.globals;
     match cli.command {
         Command::Dev(arguments) => dev::run(arguments).await,
+        Command::Doctor(arguments) => doctor::run(&globals, arguments).await,
+        Command::Login(arguments) => login::run(&globals, arguments).await,
+        Command::Logout(arguments) => login::log_out(&globals, arguments).await,
+        Command::Whoami(arguments) => login::who_am_i(&globals, arguments).await,
         Command::Deploy(arguments) => deploy::run(&globals, arguments).await,
         Command::Validate(arguments) => validate::run(&globals, &arguments),
+        Command::Top(arguments) => top::run(&globals, arguments).await,
         Command::List(arguments) => list::run(&globals, arguments).await,
         Command::Status(arguments) => status::run(&globals, arguments).await,
+        Command::Explain(arguments) => explain::run(&globals, arguments).await,
         Command::Logs(arguments) => logs::run(&globals, arguments).await,
         Command::Delete(arguments) => delete::run(&globals, arguments).await,
         Command::Rollback(arguments) => rollback::run(&globals, arguments).await,
@@ -144,8 +221,23 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Graph(command) => graph::run(&globals, command).await,
         Command::State(command) => state::run(&globals, command).await,
         Command::Provider(command) => provider::run(&globals, command).await,
+        Command::Limit(command) => limit::run(&globals, command).await,
+        Command::Freeze(command) => freeze::run(&globals, command).await,
+        Command::Mark(command) => mark::run(&globals, command).await,
+        Command::Batch(command) => batch::run(&globals, command).await,
         Command::Queue(command) => queue::run(&globals, command).await,
         Command::Worker(command) => worker::run(&globals, command).await,
+        Command::Autoscale(arguments) => autoscale::run(&globals, arguments).await,
+        Command::Key(command) => key::run(&globals, command).await,
+        Command::ServiceAccount(command) => service_account::run(&globals, command).await,
+        Command::Team(command) => team::run(&globals, command).await,
+        Command::User(command) => user::run(&globals, command).await,
+        Command::Auth(command) => auth::run(&globals, command).await,
+        Command::Integration(command) => integration::run(&globals, command).await,
+        Command::Secret(command) => secret::run(&globals, command).await,
+        Command::Audit(command) => audit::run(&globals, command).await,
+        Command::Webhook(command) => webhook::run(&globals, command).await,
+        Command::Notification(command) => notification::run(&globals, command).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "slipway", &mut std::io::stdout());
             Ok(())
@@ -159,10 +251,62 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// The texts below a folder with these endings, each with its path.
+    fn texts(folder: &Path, endings: &[&str]) -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(texts(&path, endings));
+            } else if endings.iter().any(|ending| path.to_string_lossy().ends_with(ending)) {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_that_the_guides_and_the_dashboard_name_is_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut files = texts(&root.join("docs"), &[".md"]);
+        files.extend(texts(&root.join("dashboard/src"), &[".ts", ".tsx"]));
+        files.push((root.join("README.md"), std::fs::read_to_string(root.join("README.md")).unwrap()));
+        let mut cli = Cli::command();
+        cli.build();
+        let (mut named, mut missing) = (0, Vec::new());
+        for (path, text) in &files {
+            for (at, word) in text.match_indices("slipway ") {
+                let before = &text[..at];
+                if !(before.is_empty() || before.ends_with(['\n', '`', '\'', '"', '>']) || before.ends_with("$ ")) {
+                    continue;
+                }
+                let line = text[at + word.len()..].lines().next().unwrap_or_default();
+                let mut command = &cli;
+                for word in
+                    line.split(['`', '\'', '"', '<', ' ', ',', ';', '.', ')', '\\']).filter(|word| !word.is_empty())
+                {
+                    if !command.has_subcommands() || !word.starts_with(|c: char| c.is_ascii_lowercase()) {
+                        break;
+                    }
+                    let Some(next) = command.find_subcommand(word) else {
+                        missing.push(format!("{}: slipway {line}", path.display()));
+                        break;
+                    };
+                    (command, named) = (next, named + 1);
+                }
+            }
+        }
+        assert!(named > 150, "only {named} commands are found");
+        assert!(missing.is_empty(), "commands that are not there:\n{}", missing.join("\n"));
     }
 }

@@ -52,6 +52,11 @@ pub(crate) async fn show(client: &Client, printer: Printer, answer: &Value) -> a
 }
 
 fn table(_: Printer, answer: &Value) -> anyhow::Result<String> {
+    Ok(steps(answer))
+}
+
+/// What would be run, step by step.
+pub(crate) fn steps(answer: &Value) -> String {
     let text = |value: &Value, name: &str| clean(value[name].as_str().unwrap_or_default());
     let plan = &answer["plan"];
     let mut steps: Vec<&Value> = plan["steps"].as_array().into_iter().flatten().collect();
@@ -75,7 +80,7 @@ fn table(_: Printer, answer: &Value) -> anyhow::Result<String> {
     for problem in plan["problems"].as_array().into_iter().flatten() {
         shown.push_str(&format!("problem: {}\n", inline(problem)));
     }
-    Ok(shown)
+    shown
 }
 
 fn step_lines(step: &Value, shown: &mut String) {

@@ -18,7 +18,7 @@ pub(crate) enum Command {
     /// Lists resources, newest first
     #[command(
         visible_alias = "ls",
-        after_help = "Examples:\n  slipway resource list --app shop\n  slipway resource list --state failed --watch"
+        after_help = "Examples:\n  slipway resource list --app shop\n  slipway resource list --provider postgres --state failed --watch\n  slipway resource list --name orders-"
     )]
     List {
         /// Only of this type
@@ -30,6 +30,12 @@ pub(crate) enum Command {
         /// Only this application's
         #[arg(long, visible_alias = "application", value_name = "APP")]
         app: Option<String>,
+        /// Only what this provider serves
+        #[arg(long, value_name = "PROVIDER")]
+        provider: Option<String>,
+        /// Only those whose own names begin so
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
         /// Only those with these labels: key=value, key!=value, key, !key, separated by commas
         #[arg(short = 'l', long, value_name = "SELECTOR")]
         labels: Option<String>,
@@ -102,8 +108,15 @@ pub(crate) enum Command {
 /// When the server cannot be reached or says no.
 pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<()> {
     match command {
-        Command::List { kind, state, app, labels, many } => {
-            let filters = query([("type", kind), ("state", state), ("application", app), ("labels", labels)]);
+        Command::List { kind, state, app, provider, name, labels, many } => {
+            let filters = query([
+                ("type", kind),
+                ("state", state),
+                ("application", app),
+                ("provider", provider),
+                ("name", name),
+                ("labels", labels),
+            ]);
             many.show(globals, "/api/resources", &filters, table).await
         }
         Command::Get { resource, at: Some(moment), .. } => care::at(globals, &resource, &moment).await,

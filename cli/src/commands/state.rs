@@ -35,6 +35,8 @@ pub(crate) enum Command {
         /// The resource's id, or its application's name and its own
         #[arg(value_name = "ID|APP/NAME")]
         resource: String,
+        #[command(flatten)]
+        many: Many,
     },
     /// Gives back a lock that a person or a tool left behind; a run's lock ends with its run
     #[command(after_help = "Example:\n  slipway state unlock shop/network")]
@@ -93,9 +95,9 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
         Command::List { app, many } => {
             return many.show(globals, "/api/states", &query([("application", app)]), table).await;
         }
-        Command::Versions { resource } => {
+        Command::Versions { resource, many } => {
             let path = format!("/api/resources/{}/state/versions", segment(&id_of(&client, &resource).await?));
-            return printer.print(&client.get(&path, &[]).await?, versions);
+            return many.show(globals, &path, &[], versions).await;
         }
         Command::Unlock { resource } => (resource, "unlock", None),
         Command::Rollback { resource, to } => (resource, "rollback", Some(Body::Json(json!({ "version": to })))),
@@ -131,7 +133,7 @@ fn table(printer: Printer, value: &Value) -> anyhow::Result<String> {
 }
 
 fn versions(printer: Printer, value: &Value) -> anyhow::Result<String> {
-    let versions: Vec<Version> = views::read(value)?;
+    let versions: Vec<Version> = views::items(value)?;
     if versions.is_empty() {
         return Ok("no state was ever kept for it\n".into());
     }

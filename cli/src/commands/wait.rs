@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(400);
 /// How long a server that went away is waited for.
 const AWAY: Duration = Duration::from_secs(60);
 /// Log lines shown of a step that failed.
-const LAST_LINES: usize = 20;
+const LAST_LINES: u32 = 20;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Globals, again, approval, convert,
+    Globals, again, approval, bulk, convert,
     list::{Many, query},
     logs, plan,
+    runs::Filters,
 };
 use crate::{
     client::{Body, Client, segment},
@@ -20,27 +21,11 @@ pub(crate) enum Command {
     /// Lists runs, newest first
     #[command(
         visible_alias = "ls",
-        after_help = "Examples:\n  slipway workflow list --app shop\n  slipway workflow list --status failed -o json\n  slipway workflow list --watch"
+        after_help = "Examples:\n  slipway workflow list --app shop\n  slipway workflow list --status failed --since 24h -o json\n  slipway workflow list --watch"
     )]
     List {
-        /// Only in this status: pending, queued, running, suspended, completed, failed, cancelled
-        #[arg(long, value_name = "STATUS")]
-        status: Option<String>,
-        /// Only this application's
-        #[arg(long, visible_alias = "application", value_name = "APP")]
-        app: Option<String>,
-        /// Only those that do this: create, read, update, delete, execute
-        #[arg(long, value_name = "OPERATION")]
-        operation: Option<String>,
-        /// Only of this workflow
-        #[arg(long, value_name = "NAME")]
-        workflow: Option<String>,
-        /// Only of this provider
-        #[arg(long, value_name = "NAME")]
-        provider: Option<String>,
-        /// Only of this queue
-        #[arg(long, value_name = "NAME")]
-        queue: Option<String>,
+        #[command(flatten)]
+        filters: Filters,
         #[command(flatten)]
         many: Many,
     },
@@ -56,15 +41,24 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Stops a run
+    /// Stops a run, or all that match
+    #[command(after_help = "Examples:
+  slipway workflow cancel shop/db --reason 'wrong size'
+  slipway workflow cancel --all-matching --status pending --queue gpu --dry-run
+  slipway workflow cancel --all-matching --status pending --queue gpu --yes")]
     Cancel {
         /// The run's id, or APP/RESOURCE for that resource's latest
-        #[arg(value_name = "RUN")]
-        run: String,
+        #[arg(value_name = "RUN", required_unless_present = "all_matching", conflicts_with = "all_matching")]
+        run: Option<String>,
         /// Why, for the people who find it cancelled
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        #[command(flatten)]
+        matching: bulk::Matching,
     },
+    /// Operations on many runs, as --all-matching begins them
+    #[command(subcommand)]
+    Bulk(bulk::Command),
     Convert(convert::Arguments),
     Retry(again::Retry),
     Rerun(again::Rerun),
@@ -110,17 +104,7 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
     let printer = globals.printer();
     match command {
         Command::Convert(arguments) => convert::run(printer, &arguments),
-        Command::List { status, app, operation, workflow, provider, queue, many } => {
-            let filters = query([
-                ("status", status),
-                ("application", app),
-                ("operation", operation),
-                ("workflow", workflow),
-                ("provider", provider),
-                ("queue", queue),
-            ]);
-            many.show(globals, "/api/workflows", &filters, table).await
-        }
+        Command::List { filters, many } => many.show(globals, "/api/workflows", &filters.query()?, table).await,
         Command::Get { run, reveal, watch } => {
             let client = globals.client()?;
             let path = path_of(&id_of(&client, &run).await?);
@@ -128,7 +112,9 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
             let look = || async { printer.render(&client.get(&path, &filters).await?, detail) };
             printer.watch(watch, look).await
         }
-        Command::Cancel { run, reason } => {
+        Command::Cancel { run: None, reason, matching } => bulk::all(globals, "cancel", &matching, reason).await,
+        Command::Cancel { run: Some(run), reason, matching } => {
+            anyhow::ensure!(!matching.is_set()?, "filters, --yes, --dry-run and --wait go with --all-matching");
             let client = globals.client()?;
             let id = id_of(&client, &run).await?;
             let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
@@ -140,6 +126,7 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
                 })
             })
         }
+        Command::Bulk(command) => bulk::run(globals, command).await,
         Command::Retry(arguments) => again::retry(globals, arguments).await,
         Command::Rerun(arguments) => again::rerun(globals, arguments).await,
         Command::Start { run, step } => approval::start(globals, run, step).await,
@@ -160,10 +147,10 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
 pub(super) async fn accepted(client: &Client, printer: Printer, answer: &Value, follow: bool) -> anyhow::Result<()> {
     let id = answer["id"].as_str().context("the server's answer names no run")?.to_owned();
     if !follow {
-        return printer.print(answer, |_, _| Ok(format!("run {id}\n  slipway logs {id} --follow\n")));
+        return printer.print(answer, |_, _| Ok(format!("run {0}\n  slipway logs {0} --follow\n", clean(&id))));
     }
     output::complain!("run {}", clean(&id));
-    let ended = logs::follow(client, &id, None, false).await?;
+    let ended = logs::follow(client, &id, logs::Part::default(), false).await?;
     match ended.as_deref() {
         Some("completed") => {
             let value = client.get(&path_of(&id), &[]).await?;
@@ -283,7 +270,8 @@ fn waits(run: &str, step: &views::Step) -> Option<String> {
     })
 }
 
-fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
+/// A run in words.
+pub(super) fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     let run: Run = views::read(value)?;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| text.push_str(&format!("{name:<12}{value}\n"));
@@ -320,6 +308,9 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     }
     if let Some(before) = &run.retry_of {
         line("retry of", &clean(before));
+    }
+    if let Some(before) = run.rerun_of() {
+        line("rerun of", &clean(before));
     }
     line("took", &run.duration_s.map_or_else(|| age(run.started_at), output::seconds));
     let rows = run.steps.iter().map(|step| {

@@ -87,9 +87,7 @@ impl ObjectStore {
             if self.answers().await {
                 return Ok(());
             }
-            if let Some(status) = server.has_ended() {
-                anyhow::bail!("the object store ended as it started ({status}); {}", server.last_words());
-            }
+            server.runs().await?;
             anyhow::ensure!(
                 tokio::time::Instant::now() < deadline,
                 "the object store does not answer after {} s; {}",

@@ -1,7 +1,7 @@
 //! Where `slipway dev` keeps things.
 //!
-//! In its folder (`.slipway`): `dev.yaml` (ports), `env` (to source), `config.yaml` (for more workers), `lock`, `logs/`.
-//! In its data folder: `postgres/`, `tenants/`, `redis/`, `buckets/`, `archive/`, `secrets/`. As root that one is
+//! In its folder (`.slipway`): `dev.yaml` (ports), `env` (to source), `people.yaml`, `admin-password`, `config.yaml` (for more workers), `lock`, `logs/`, `tls/`.
+//! In its data folder: `postgres/`, `tenants/`, `redis/`, `buckets/`, `archive/`, `secrets/`, `tls/`. As root that one is
 //! outside the project, since the user that Postgres runs as may not be able to reach the project.
 
 use std::{
@@ -22,6 +22,9 @@ use super::account::{self, Account};
 
 /// Bytes of a log file at which the next start puts it aside.
 const LOG_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The file with the key that secrets are sealed with.
+pub(crate) const SEALING_KEY: &str = "sealing-key";
 
 /// The folders of one `slipway dev`.
 #[derive(Clone, Debug)]
@@ -58,7 +61,9 @@ impl Folders {
             make(&folder, 0o700)?;
             account::give(&folder, account)?;
         }
-        Ok(Self { dir, data, instance: format!("dev-{mark}") })
+        let folders = Self { dir, data, instance: format!("dev-{mark}") };
+        folders.secret(SEALING_KEY)?;
+        Ok(folders)
     }
 
     /// The file that a server's output goes to, and its path. A large one from earlier is put aside first.
@@ -126,9 +131,15 @@ pub(crate) fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
 /// # Errors
 /// When the owner cannot be changed.
 pub(crate) fn give_to_owner_of_project(path: &Path) -> anyhow::Result<()> {
-    let Some(project) = path.parent().and_then(Path::parent).filter(|_| Uid::effective().is_root()) else {
-        return Ok(());
-    };
+    path.parent().map_or(Ok(()), |dir| give_to_owner_of(dir, path))
+}
+
+/// The same for what is deeper in `dir`, which is `.slipway`.
+///
+/// # Errors
+/// When the owner cannot be changed.
+pub(crate) fn give_to_owner_of(dir: &Path, path: &Path) -> anyhow::Result<()> {
+    let Some(project) = dir.parent().filter(|_| Uid::effective().is_root()) else { return Ok(()) };
     let found = std::fs::metadata(project).with_context(|| format!("looking at {}", project.display()))?;
     std::os::unix::fs::chown(path, Some(found.uid()), Some(found.gid()))
         .with_context(|| format!("giving away {}", path.display()))
@@ -166,7 +177,11 @@ pub(crate) fn lock(folder: &Path) -> anyhow::Result<Lock> {
     }
 }
 
-fn make(path: &Path, mode: u32) -> anyhow::Result<()> {
+/// Makes a folder, and those above it, where there is none.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn make(path: &Path, mode: u32) -> anyhow::Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -10,7 +10,10 @@ macro_rules! tell {
 
 mod account;
 mod buckets;
+mod certificates;
 mod files;
+mod logins;
+mod people;
 mod ports;
 mod postgres;
 mod redis;
@@ -30,8 +33,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::output::warn;
 
 use self::{
-    buckets::ObjectStore, files::Folders, ports::Reserved, postgres::Cluster, redis::Redis, server::Server,
-    settings::Made, stack::Stack,
+    buckets::ObjectStore, certificates::Certificates, files::Folders, logins::Logins, ports::Reserved,
+    postgres::Cluster, redis::Redis, server::Server, settings::Made, stack::Stack,
 };
 
 /// What is logged unless the user says otherwise: what the libraries tell at `info` is for their authors.
@@ -45,6 +48,9 @@ const STORE_SECRET: &str = "store-admin-secret";
   slipway dev                          all of it, from the providers in ./providers
   slipway dev --port 9000 --slots 2    the API on port 9000, two runs at a time
   source .slipway/env                  in another terminal: the address and an admin's key
+  slipway dev --tls                    the same over TLS; .slipway/tls has what a browser or curl needs
+  slipway login                        or act as a person: admin, with the password in .slipway/admin-password
+  slipway user add ada --role developer --team shop    more people, in .slipway/people.yaml
   SLIPWAY_CONFIG=.slipway/config.yaml slipway-worker    one more worker")]
 pub(crate) struct Arguments {
     /// Folder for ports, key and logs
@@ -65,6 +71,9 @@ pub(crate) struct Arguments {
     /// Settings to start from: a configuration file of Slipway's binaries
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// TLS with certificates of both sides to Postgres, Redis and the API, by an authority of its own
+    #[arg(long, env = "SLIPWAY_DEV_TLS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    tls: bool,
 }
 
 /// The servers, in the order they are stopped.
@@ -83,6 +92,7 @@ struct Servers {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let mut base = Config::load(arguments.config.as_deref())?;
+    scheduler::check(&base)?;
     if base.log.filter == Log::default().filter {
         base.log.filter = LOG.into();
     }
@@ -98,10 +108,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let folders = Folders::prepare(&arguments.dir, arguments.data_dir.as_deref(), account)?;
     let (_dir_lock, _data_lock) = (files::lock(&folders.dir)?, files::lock(&folders.data)?);
 
+    let certificates = arguments.tls.then(|| Certificates::make(&folders, account)).transpose()?;
     let admin_password = folders.secret("postgres-admin-password")?;
     let database_password = folders.secret("database-password")?;
+    let logins = Logins::prepare(&folders)?;
     let tenant_password = folders.secret("tenant-admin-password")?;
-    let redis_password = files::random();
+    let people = if base.identity.people_file.is_none() { Some(people::prepare(&folders)?) } else { None };
     let mut own = Cluster {
         name: "Postgres",
         data: folders.data.join("postgres"),
@@ -110,6 +122,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         admin_password,
         for_containers: false,
         owner: Some(("slipway", database_password.clone())),
+        tls: certificates.clone(),
     };
     let mut tenants = Cluster {
         name: "Postgres for tenants",
@@ -119,8 +132,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         admin_password: tenant_password,
         for_containers: true,
         owner: None,
+        tls: None,
     };
-    let mut redis = Redis { data: folders.data.join("redis"), port: 0, password: redis_password.clone() };
+    let mut redis =
+        Redis { data: folders.data.join("redis"), port: 0, password: files::random(), tls: certificates.clone() };
     let mut store = ObjectStore {
         data: folders.data.join("buckets"),
         address: bridge.unwrap_or(Ipv4Addr::LOCALHOST),
@@ -141,6 +156,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             tell!("made {} in {}", cluster.name, cluster.data.display());
         }
     }
+    own.ensure_logins(&programs, account, &logins).await?;
     let logs = (folders.log("postgres")?, folders.log("tenants")?, folders.log("redis")?, folders.log("buckets")?);
     drop(server_ports);
     let mut servers = Servers {
@@ -173,23 +189,37 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 folders: &folders,
                 ports,
                 database_password: &database_password,
-                redis_password: &redis_password,
+                redis: &redis,
+                certificates: certificates.as_ref(),
                 tenant_password: &folders.secret_path("tenant-admin-password"),
                 store_secret: servers.buckets.is_some().then_some(folders.secret_path(STORE_SECRET)).as_deref(),
                 bridge,
                 providers: &providers,
+                people: people.as_ref().map(|people| people.file.as_path()),
                 slots: arguments.slots,
             },
         );
-        let text = serde_yaml::to_string(&config).context("writing the configuration down")?;
+        let configs = logins.configs(config, certificates.as_ref());
+        // One more worker is what it is for; whoever reads it has no more rights than that.
+        // By way of JSON, which has no tags: what reads it knows none.
+        let plain = serde_json::to_value(&configs.worker).context("writing the configuration down")?;
+        let text = serde_yaml::to_string(&plain).context("writing the configuration down")?;
         files::write(&folders.dir.join("config.yaml"), &text, 0o600)?;
+        let people_tls = certificates.as_ref().map(|made| made.people().clone()).unwrap_or_default();
         drop(api_port);
-        let mut stack = Stack::start(&config, &folders.dir.join("env")).await?;
+        let mut stack = Stack::start(&configs, &folders.dir.join("env"), &people_tls).await?;
         let ended = tokio::select! {
             ready = stack.ready() => match ready {
                 Ok(()) => {
                     tell!("to use it: source {}", folders.dir.join("env").display());
-                    tell!("ready: http://127.0.0.1:{}", ports.api);
+                    if let Some(file) = people.and_then(|people| people.password_file) {
+                        tell!(
+                            "to log in: {}/login as admin, with the password in {}",
+                            stack::address(&configs.owner),
+                            file.display()
+                        );
+                    }
+                    tell!("ready: {}", stack::address(&configs.owner));
                     tokio::select! {
                         ended = stack.ended() => ended,
                         failed = keep_up(&mut servers, [&logs.2.0, &logs.0.0, &logs.1.0, &logs.3.0]) => failed,
@@ -203,10 +233,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         if ended.is_ok() {
             tell!(
                 "stopping: running work gets {} s, what is not done then goes on at the next start",
-                config.worker.drain_s
+                configs.owner.worker.drain_s
             );
         }
-        let patience = Duration::from_secs(u64::from(config.worker.drain_s) + 10);
+        let patience = Duration::from_secs(u64::from(configs.owner.worker.drain_s) + 10);
         let mut stopping = std::pin::pin!(stack.stop(patience));
         let stopped = tokio::select! {
             stopped = &mut stopping => stopped,

@@ -17,7 +17,9 @@ use tokio::{
 
 use super::{
     account::{self, Account},
+    certificates::Certificates,
     files,
+    logins::Logins,
     server::{self, Recipe, Server},
 };
 
@@ -78,6 +80,8 @@ pub(crate) struct Cluster {
     pub(crate) for_containers: bool,
     /// A role and a database of that name to make when the cluster is made, with the role's password.
     pub(crate) owner: Option<(&'static str, String)>,
+    /// TLS, with a certificate of whoever connects. The name in it must be that of the role.
+    pub(crate) tls: Option<Certificates>,
 }
 
 impl Cluster {
@@ -109,16 +113,38 @@ impl Cluster {
         let _ = std::fs::remove_file(&password_file);
         made.with_context(|| format!("making the cluster of {}", self.name))?;
         if let Some((owner, password)) = &self.owner {
-            // A single-user server needs no network and no client programs.
-            let mut single = server::command(&programs.bin.join("postgres"), account);
-            single.args(["--single", "-j", "-D"]).arg(&self.data).arg("postgres");
             let sql = format!(
                 "CREATE ROLE {owner} LOGIN PASSWORD '{password}';\n\nCREATE DATABASE {owner} OWNER {owner};\n\n"
             );
-            output(single, &self.data, &sql, INITDB).await.with_context(|| format!("making the database {owner}"))?;
+            self.single_user(programs, account, &sql).await.with_context(|| format!("making the database {owner}"))?;
         }
         files::write(&done, "", 0o600)?;
         Ok(true)
+    }
+
+    /// Makes sure that the (stopped) cluster has these logins.
+    ///
+    /// # Errors
+    /// When Postgres cannot make them; the message holds its words.
+    pub(crate) async fn ensure_logins(
+        &self,
+        programs: &Programs,
+        account: Option<&Account>,
+        logins: &Logins,
+    ) -> anyhow::Result<()> {
+        let done = self.data.join("slipway-logins");
+        if done.is_file() {
+            return Ok(());
+        }
+        self.single_user(programs, account, &logins.sql()).await.context("making the logins of Slipway's programs")?;
+        files::write(&done, "", 0o600)
+    }
+
+    /// Carries out statements, each with an empty line after it, by a server that needs no network and no client programs.
+    async fn single_user(&self, programs: &Programs, account: Option<&Account>, sql: &str) -> anyhow::Result<()> {
+        let mut single = server::command(&programs.bin.join("postgres"), account);
+        single.args(["--single", "-j", "-D"]).arg(&self.data).arg("postgres");
+        output(single, &self.data, sql, INITDB).await
     }
 
     /// Starts the server. It does not answer yet.
@@ -146,7 +172,8 @@ impl Cluster {
             "log_destination=stderr".to_owned(),
         ];
         let mut arguments = vec!["-D".to_owned(), self.data.display().to_string()];
-        arguments.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
+        let settings = settings.into_iter().chain(self.tls.iter().flat_map(tls_settings));
+        arguments.extend(settings.flat_map(|setting| ["-c".to_owned(), setting]));
         let recipe = Recipe {
             name: self.name,
             program: programs.bin.join("postgres"),
@@ -170,9 +197,7 @@ impl Cluster {
             if answers(self.port).await {
                 return Ok(());
             }
-            if let Some(status) = server.has_ended() {
-                anyhow::bail!("{} ended as it started ({status}); {}", self.name, server.last_words());
-            }
+            server.runs().await?;
             anyhow::ensure!(
                 tokio::time::Instant::now() < deadline,
                 "{} does not answer after {} s; {}",
@@ -186,7 +211,11 @@ impl Cluster {
 
     fn access(&self) -> String {
         let containers = if self.for_containers { "host all all samenet scram-sha-256\n" } else { "" };
-        format!("# Written by `slipway dev` at each start.\nhost all all 127.0.0.1/32 scram-sha-256\n{containers}")
+        let own = match self.tls {
+            Some(_) => "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-full\n",
+            None => "host all all 127.0.0.1/32 scram-sha-256\n",
+        };
+        format!("# Written by `slipway dev` at each start.\n{own}{containers}")
     }
 
     fn clear(&self) -> anyhow::Result<()> {
@@ -205,21 +234,37 @@ impl Cluster {
     }
 }
 
-/// Whether a server that is up answers on the port: it says `N` or `S` to a request for TLS, and closes while it starts.
+fn tls_settings(Certificates { ca, postgres, .. }: &Certificates) -> [String; 5] {
+    [
+        "ssl=on".to_owned(),
+        "ssl_min_protocol_version=TLSv1.2".to_owned(),
+        format!("ssl_ca_file={}", ca.display()),
+        format!("ssl_cert_file={}", postgres.cert.display()),
+        format!("ssl_key_file={}", postgres.key.display()),
+    ]
+}
+
+/// Whether a server that is up answers on the port.
 async fn answers(port: u16) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        // The start-up packet of a user without a password: a server that is ready asks for one ('R'), one that is
-        // starting or stopping answers with an error ('E').
+        // The start-up packet of a user without a password and without TLS: a server that is ready asks for one ('R') or
+        // refuses it, one that is starting or stopping answers with another error: 57P03.
         let parameters = b"user\0postgres\0database\0postgres\0\0";
         let length = u32::try_from(parameters.len() + 8).map_err(std::io::Error::other)?;
         let mut packet = length.to_be_bytes().to_vec();
         packet.extend_from_slice(&196_608_u32.to_be_bytes());
         packet.extend_from_slice(parameters);
         stream.write_all(&packet).await?;
-        stream.read_u8().await
+        if stream.read_u8().await? != b'E' {
+            return Ok(true);
+        }
+        let mut error = Vec::new();
+        // Enough for the fields of an error up to its code.
+        stream.take(64).read_to_end(&mut error).await?;
+        Ok::<_, std::io::Error>(!error.windows(5).any(|code| code == b"57P03"))
     };
-    matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(b'R')))
+    matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
 }
 
 /// Runs a program to its end, with `input` on its standard input.

@@ -1,16 +1,14 @@
 //! The private Redis server. It keeps nothing on disk: Postgres is the truth.
 
-use std::{fs::File, net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{fs::File, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use shared::{config, queue::Tickets};
 
 use super::{
     account::{self, Account},
+    certificates::Certificates,
     files,
     server::{self, Recipe, Server},
 };
@@ -45,6 +43,8 @@ pub(crate) struct Redis {
     pub(crate) port: u16,
     /// What clients must say.
     pub(crate) password: String,
+    /// TLS alone, with a certificate of whoever connects.
+    pub(crate) tls: Option<Certificates>,
 }
 
 impl Redis {
@@ -54,6 +54,16 @@ impl Redis {
     /// When it does not end.
     pub(crate) async fn end_orphan(&self) -> anyhow::Result<bool> {
         server::end_orphan(&self.data.join("redis.pid"), &self.data, Signal::SIGTERM, Signal::SIGTERM).await
+    }
+
+    /// How to reach it.
+    pub(crate) fn config(&self, base: config::Redis) -> config::Redis {
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        config::Redis {
+            url: format!("{scheme}://:{}@127.0.0.1:{}/0", self.password, self.port),
+            tls: self.tls.as_ref().map(Certificates::redis),
+            ..base
+        }
     }
 
     /// Starts the server. It does not answer yet.
@@ -88,33 +98,33 @@ impl Redis {
     /// When it ends instead, or takes too long; the message holds the end of its log.
     pub(crate) async fn ready(&self, server: &mut Server) -> anyhow::Result<()> {
         let deadline = tokio::time::Instant::now() + START;
+        let tickets = Tickets::connect(&self.config(config::Redis::default()))?;
         loop {
-            if self.answers().await {
+            if tickets.check_server().await.is_ok() {
                 return Ok(());
             }
-            if let Some(status) = server.has_ended() {
-                anyhow::bail!("Redis ended as it started ({status}); {}", server.last_words());
-            }
+            server.runs().await?;
             anyhow::ensure!(tokio::time::Instant::now() < deadline, "Redis does not answer; {}", server.last_words());
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
 
-    async fn answers(&self) -> bool {
-        let ask = async {
-            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
-            stream.write_all(format!("AUTH {}\r\n", self.password).as_bytes()).await?;
-            stream.read_u8().await
-        };
-        matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(b'+')))
-    }
-
     fn settings(&self) -> String {
-        let Self { data, port, password } = self;
+        let Self { data, port, password, tls } = self;
         let folder = data.display();
+        let listen = match tls {
+            Some(Certificates { ca, redis, .. }) => format!(
+                "port 0\ntls-port {port}\ntls-auth-clients yes\ntls-protocols \"TLSv1.2 TLSv1.3\"\n\
+                 tls-ca-cert-file \"{}\"\ntls-cert-file \"{}\"\ntls-key-file \"{}\"",
+                ca.display(),
+                redis.cert.display(),
+                redis.key.display()
+            ),
+            None => format!("port {port}"),
+        };
         format!(
             "# Written by `slipway dev` at each start.\n\
-             bind 127.0.0.1\nport {port}\nprotected-mode yes\nrequirepass {password}\n\
+             bind 127.0.0.1\n{listen}\nprotected-mode yes\nrequirepass {password}\n\
              daemonize no\npidfile \"{folder}/redis.pid\"\ndir \"{folder}\"\nlogfile \"\"\n\
              save \"\"\nappendonly no\nmaxmemory 256mb\nmaxmemory-policy noeviction\n"
         )

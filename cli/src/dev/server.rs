@@ -37,11 +37,15 @@ pub(crate) struct Recipe {
     pub(crate) log: PathBuf,
 }
 
+/// How often a server is started whose port is taken.
+const STARTS: u32 = 4;
+
 /// A process that runs.
 #[derive(Debug)]
 pub(crate) struct Server {
     recipe: Recipe,
     child: Child,
+    starts: u32,
 }
 
 impl Recipe {
@@ -60,7 +64,7 @@ impl Recipe {
         command.process_group(0);
         end_with_parent(&mut command, self.stop);
         let child = command.spawn().with_context(|| format!("starting {} ({})", self.name, self.program.display()))?;
-        Ok(Server { recipe: self, child })
+        Ok(Server { recipe: self, child, starts: 1 })
     }
 }
 
@@ -88,6 +92,24 @@ impl Server {
     /// The status of a process that has ended already.
     pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
+    }
+
+    /// Holds that it runs. One that has ended as it started is started again, if another program had its port at that moment:
+    /// whoever looks for a free port takes each for an instant.
+    ///
+    /// # Errors
+    /// When it has ended for good; the message holds the end of its log.
+    pub(crate) async fn runs(&mut self) -> anyhow::Result<()> {
+        let Some(status) = self.has_ended() else { return Ok(()) };
+        let (name, words) = (self.recipe.name, self.last_words());
+        let taken = words.to_lowercase().contains("address already in use");
+        anyhow::ensure!(taken && self.starts < STARTS, "{name} ended as it started ({status}); {words}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let path = &self.recipe.log;
+        let log = File::options().append(true).open(path).with_context(|| format!("opening {}", path.display()))?;
+        self.restart(&log)?;
+        self.starts += 1;
+        Ok(())
     }
 
     /// Starts it once more, after it ended.

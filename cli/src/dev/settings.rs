@@ -8,9 +8,15 @@ use std::{
 
 use anyhow::Context as _;
 use serde_json::json;
-use shared::config::{Config, Instance, ProviderSettings, SecretSource};
+use shared::config::{Config, Environment, Instance, ProviderSettings, SecretKey, SecretSource};
 
-use super::{buckets, files::Folders, ports::Ports};
+use super::{
+    buckets,
+    certificates::Certificates,
+    files::{Folders, SEALING_KEY},
+    ports::Ports,
+    redis::Redis,
+};
 
 /// The provider that makes databases on the tenants' server.
 const PROVIDER: &str = "postgres";
@@ -32,8 +38,10 @@ pub(crate) struct Made<'a> {
     pub(crate) ports: Ports,
     /// The password of Slipway's role.
     pub(crate) database_password: &'a str,
-    /// The password of Redis.
-    pub(crate) redis_password: &'a str,
+    /// Redis.
+    pub(crate) redis: &'a Redis,
+    /// TLS everywhere.
+    pub(crate) certificates: Option<&'a Certificates>,
     /// The file with the password of the tenants' server.
     pub(crate) tenant_password: &'a Path,
     /// The file with the secret key of the object store's administrator. None: there is no store.
@@ -42,18 +50,30 @@ pub(crate) struct Made<'a> {
     pub(crate) bridge: Option<Ipv4Addr>,
     /// Where providers are.
     pub(crate) providers: &'a Path,
+    /// The file with people that `slipway dev` made, unless the user names one.
+    pub(crate) people: Option<&'a Path>,
     /// Runs at once.
     pub(crate) slots: Option<u32>,
 }
 
 /// Lays what `slipway dev` decides over `base`, which the user may have configured.
 pub(crate) fn settle(base: Config, made: Made<'_>) -> Config {
-    let Made { folders, ports, database_password, redis_password, .. } = made;
+    let Made { folders, ports, database_password, certificates, .. } = made;
     let mut config = base;
+    config.environment = Environment::Development;
+    if let Some(people) = made.people {
+        config.identity.people_file = Some(people.to_path_buf());
+    }
     config.instance = Instance(folders.instance.clone());
+    if config.secrets.keys.is_empty() {
+        let file = Some(folders.secret_path(SEALING_KEY));
+        config.secrets.keys.push(SecretKey { id: "dev".into(), file, ..SecretKey::default() });
+    }
     config.database.url = format!("postgres://slipway:{database_password}@127.0.0.1:{}/slipway", ports.postgres);
-    config.redis.url = format!("redis://:{redis_password}@127.0.0.1:{}/0", ports.redis);
+    config.database.tls = certificates.map(Certificates::database);
+    config.redis = made.redis.config(config.redis);
     config.api.listen = format!("127.0.0.1:{}", ports.api);
+    config.api.tls = certificates.map(Certificates::api);
     config.scheduler.providers = vec![made.providers.to_path_buf()];
     config.worker.slots = made.slots.unwrap_or(config.worker.slots);
     config.worker.drain_s = config.worker.drain_s.min(DRAIN_S);
@@ -119,16 +139,22 @@ pub(crate) fn providers_folder(given: &Path) -> anyhow::Result<PathBuf> {
 mod tests {
     use super::*;
 
-    fn made(folders: &Folders) -> Made<'_> {
+    fn redis() -> Redis {
+        Redis { data: "/d/redis".into(), port: 4, password: "b".into(), tls: None }
+    }
+
+    fn made<'a>(folders: &'a Folders, redis: &'a Redis) -> Made<'a> {
         Made {
             folders,
             ports: Ports { api: 1, postgres: 2, tenants: 3, redis: 4, buckets: 5 },
             database_password: "a",
-            redis_password: "b",
+            redis,
+            certificates: None,
             tenant_password: Path::new("/secret"),
             store_secret: None,
             bridge: Some(Ipv4Addr::new(172, 17, 0, 1)),
             providers: Path::new("/providers"),
+            people: None,
             slots: None,
         }
     }
@@ -136,7 +162,7 @@ mod tests {
     #[test]
     fn steps_reach_the_tenants_server_by_the_bridge_and_slipways_own_not_at_all() {
         let folders = Folders { dir: "/p/.slipway".into(), data: "/d".into(), instance: "dev-1".into() };
-        let config = settle(Config::default(), made(&folders));
+        let config = settle(Config::default(), made(&folders, &redis()));
         let provider = &config.providers[PROVIDER];
         assert_eq!(provider.egress[TENANTS], "172.17.0.1:3");
         assert_eq!(provider.settings["host"], TENANTS);
@@ -146,10 +172,11 @@ mod tests {
     #[test]
     fn steps_reach_the_object_store_by_the_bridge_when_there_is_one() {
         let folders = Folders { dir: "/p/.slipway".into(), data: "/d".into(), instance: "dev-1".into() };
-        let without = settle(Config::default(), made(&folders));
+        let redis = redis();
+        let without = settle(Config::default(), made(&folders, &redis));
         assert!(!without.providers.contains_key(BUCKETS_PROVIDER));
         let secret = Path::new("/secrets/store");
-        let with = settle(Config::default(), Made { store_secret: Some(secret), ..made(&folders) });
+        let with = settle(Config::default(), Made { store_secret: Some(secret), ..made(&folders, &redis) });
         let provider = &with.providers[BUCKETS_PROVIDER];
         assert_eq!(provider.egress[BUCKETS], "172.17.0.1:5");
         assert_eq!(provider.settings["endpoint"], "http://tenant-buckets:5");
@@ -161,6 +188,6 @@ mod tests {
         let folders = Folders { dir: "/p/.slipway".into(), data: "/d".into(), instance: "dev-1".into() };
         let mut base = Config::default();
         base.providers.insert(PROVIDER.into(), ProviderSettings::default());
-        assert!(settle(base, made(&folders)).providers[PROVIDER].egress.is_empty());
+        assert!(settle(base, made(&folders, &redis())).providers[PROVIDER].egress.is_empty());
     }
 }

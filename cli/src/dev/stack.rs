@@ -6,13 +6,18 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use shared::{
     config::Config,
-    store::{Store, api_key, provider, worker_list},
+    domain::access::Role,
+    store::{
+        Store,
+        api_key::{self, NewKey},
+        provider, worker_list,
+    },
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::files;
-use crate::connection;
+use super::{files, logins::Configs};
+use crate::connection::{self, Tls};
 
 /// How long the API may take until it is ready.
 const READY: Duration = Duration::from_secs(60);
@@ -29,29 +34,33 @@ pub(crate) struct Stack {
     since: DateTime<Utc>,
     without_providers: bool,
     url: String,
+    tls: Tls,
 }
 
 impl Stack {
-    /// Brings the schema up to date, makes sure that `env_file` holds a key that works, and starts the three.
+    /// Brings the schema up to date, makes sure that `env_file` holds a key that works and the files of `tls`, and starts the
+    /// three.
     ///
     /// # Errors
     /// When the database or the file do not let it.
-    pub(crate) async fn start(config: &Config, env_file: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(configs: &Configs, env_file: &Path, tls: &Tls) -> anyhow::Result<Self> {
+        let config = &configs.owner;
         let store = Store::connect(&config.database, "slipway-dev").context("connecting to Postgres")?;
         store.migrate().await.context("bringing the schema up to date")?;
-        let url = format!("http://{}", config.api.listen);
+        let url = address(config);
         let since = Utc::now();
         let without_providers = !config.scheduler.providers.iter().any(|folder| holds_a_provider(folder));
-        write_access(&store, env_file, &url).await?;
+        write_access(&store, env_file, &url, tls).await?;
 
         let (mut tasks, shutdown) = (JoinSet::new(), CancellationToken::new());
-        let (c, s, own) = (config.clone(), shutdown.clone(), store.clone());
+        let own = Store::connect(&configs.api.database, "slipway-api").context("connecting to Postgres")?;
+        let (c, s) = (configs.api.clone(), shutdown.clone());
         tasks.spawn(async move { ("the api", api::serve(c, own, s).await) });
-        let (c, s) = (config.clone(), shutdown.clone());
+        let (c, s) = (configs.scheduler.clone(), shutdown.clone());
         tasks.spawn(async move { ("the scheduler", scheduler::serve(c, s).await) });
-        let (c, s) = (config.clone(), shutdown.clone());
-        tasks.spawn(async move { ("the worker", worker::serve(c, s).await) });
-        Ok(Self { tasks, shutdown, store, since, without_providers, url })
+        let (c, s) = (configs.worker.clone(), shutdown.clone());
+        tasks.spawn(async move { ("the worker", work(c, s).await) });
+        Ok(Self { tasks, shutdown, store, since, without_providers, url, tls: tls.clone() })
     }
 
     /// Returns when the API answers that it is ready, the providers are loaded and the worker takes runs.
@@ -59,7 +68,7 @@ impl Stack {
     /// # Errors
     /// When one of the three ends instead, or it takes more than a minute.
     pub(crate) async fn ready(&mut self) -> anyhow::Result<()> {
-        let http = connection::http_client(&self.url)?;
+        let http = connection::http_client(&self.url, &self.tls)?;
         let (ready_url, deadline) = (format!("{}/readyz", self.url), tokio::time::Instant::now() + READY);
         loop {
             let answer = http.get(&ready_url).timeout(Duration::from_secs(5)).send().await;
@@ -121,6 +130,22 @@ impl Stack {
     }
 }
 
+/// Where the API is.
+pub(crate) fn address(config: &Config) -> String {
+    let scheme = if config.api.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}", config.api.listen)
+}
+
+/// The worker. One that was drained has ended as it should; the rest goes on without.
+async fn work(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    worker::serve(config, shutdown.clone()).await?;
+    if !shutdown.is_cancelled() {
+        tracing::warn!("the worker was drained: nothing runs until `slipway dev` is started again");
+    }
+    shutdown.cancelled().await;
+    Ok(())
+}
+
 /// Whether the scheduler will find a provider in the folder, or in one right below it.
 fn holds_a_provider(folder: &Path) -> bool {
     let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -128,7 +153,7 @@ fn holds_a_provider(folder: &Path) -> bool {
 }
 
 /// Keeps the key in the file while it works (the database may have been made anew), and makes one otherwise.
-async fn write_access(store: &Store, env_file: &Path, url: &str) -> anyhow::Result<()> {
+async fn write_access(store: &Store, env_file: &Path, url: &str, tls: &Tls) -> anyhow::Result<()> {
     let kept = connection::read_env_file(env_file).ok().and_then(|access| access.api_key);
     let works = match &kept {
         Some(key) => api_key::authenticate(store.pool(), key).await.context("looking up the key")?.is_some(),
@@ -136,8 +161,13 @@ async fn write_access(store: &Store, env_file: &Path, url: &str) -> anyhow::Resu
     };
     let key = match kept {
         Some(key) if works => key,
-        _ => api_key::create(store.pool(), "slipway dev", api_key::Role::Admin).await.context("making a key")?.1,
+        _ => {
+            api_key::create(store.pool(), &NewKey::of_nobody("slipway dev", Role::Admin))
+                .await
+                .context("making a key")?
+                .1
+        }
     };
-    files::write(env_file, &connection::env_file(url, &key), 0o600)?;
+    files::write(env_file, &connection::env_file(url, &key, tls), 0o600)?;
     files::give_to_owner_of_project(env_file)
 }

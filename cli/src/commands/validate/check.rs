@@ -3,17 +3,20 @@
 use std::path::Path;
 
 use serde_json::json;
-use shared::formats::{
-    detect::{FileKind, detect},
-    golden_path,
-    problem::{Problem, Warning},
-    provider, registry,
-    score::{self, Mode},
-    step_type::{self, BUILT_IN},
-    workflow::{self, Options, Outline, Parsed},
+use shared::{
+    domain::words::count,
+    formats::{
+        detect::{FileKind, detect},
+        golden_path,
+        problem::{Problem, Warning},
+        provider, registry,
+        score::{self, Mode},
+        step_type::{self, BUILT_IN},
+        workflow::{self, Options, Outline, Parsed},
+    },
 };
 
-use super::Checked;
+use super::{super::beside::Beside, Checked};
 use crate::output::clean;
 
 /// Checks a text that is of `kind`, or of the kind that it seems to be.
@@ -28,9 +31,9 @@ pub(super) fn check(text: &str, shown: &str, kind: Option<FileKind>, compat: boo
             let said = |manifest: &provider::Manifest| {
                 let types: Vec<&str> = manifest.capabilities.keys().map(String::as_str).collect();
                 let serves = if types.is_empty() { "no resource type".to_owned() } else { types.join(", ") };
-                let count = counted(manifest.workflows.len(), "workflow");
+                let workflows = count(manifest.workflows.len(), "workflow");
                 format!(
-                    "provider {} {}, serves {serves}, {count} (their files are not looked at)",
+                    "provider {} {}, serves {serves}, {workflows} (their files are not looked at)",
                     manifest.name, manifest.version
                 )
             };
@@ -38,7 +41,7 @@ pub(super) fn check(text: &str, shown: &str, kind: Option<FileKind>, compat: boo
         }
         FileKind::GoldenPaths => one(shown, kind, golden_path::parse(text, Some(shown)), |paths| {
             let names: Vec<&str> = paths.iter().map(|path| path.name.as_str()).collect();
-            format!("{}: {} (their files are not looked at)", counted(paths.len(), "golden path"), names.join(", "))
+            format!("{}: {} (their files are not looked at)", count(paths.len(), "golden path"), names.join(", "))
         }),
         FileKind::StepType => {
             let parsed = step_type::parse(text, Some(shown)).map(|manifest| (manifest, Vec::new()));
@@ -51,9 +54,18 @@ pub(super) fn check(text: &str, shown: &str, kind: Option<FileKind>, compat: boo
 
 fn score(text: &str, shown: &str, compat: bool) -> Checked {
     let mode = if compat { Mode::Compat } else { Mode::Strict };
-    let parsed = score::parse_file(text, mode, Some(shown)).map(|parsed| (parsed.score, parsed.warnings));
+    let parsed = score::parse_file(text, mode, Some(shown)).map(|mut parsed| {
+        let mut beside = Beside::of(if shown == "<stdin>" { "-" } else { shown });
+        for file in &parsed.sources {
+            // The Score file is one for all that; it is `deploy` that cannot send it.
+            if let Err(message) = beside.read(&file.source) {
+                parsed.warnings.push(file.warning(format!("{message}; `slipway deploy` will refuse it")));
+            }
+        }
+        (parsed.score, parsed.warnings)
+    });
     one(shown, FileKind::Score, parsed, |score| {
-        format!("{}, {}", score.metadata.name, counted(score.resources.len(), "resource"))
+        format!("{}, {}", score.metadata.name, count(score.resources.len(), "resource"))
     })
 }
 
@@ -127,10 +139,6 @@ fn workflows(text: &str, shown: &str) -> Checked {
         "warnings": warnings, "problems": problems,
     });
     all
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
