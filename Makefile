@@ -1,9 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down logs clean images test bench sqlx check
+.PHONY: help up down logs clean dashboard images seed-large test bench sqlx check
 MAKEFLAGS += --no-print-directory
+# What cargo would keep for the next edit costs a third more time and gigabytes; who edits has it by cargo itself, or by 1.
+export CARGO_INCREMENTAL ?= 0
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 up: ## install what is missing, build, start Slipway, deploy the examples; running it again changes nothing
 	@deploy/local/up.sh
@@ -17,8 +19,14 @@ logs: ## follow Slipway's log
 clean: ## stop Slipway and remove its containers, images and data
 	@deploy/local/clean.sh
 
+dashboard: ## build the pages for browsers, where something has changed; the api's program takes them in
+	@deploy/local/packages.sh && deploy/local/dashboard.sh
+
 images: ## build the images that steps run in, where something has changed
 	@deploy/local/packages.sh && deploy/local/engine.sh start && deploy/local/images.sh
+
+seed-large: ## fill the Slipway that runs with a million runs and ten million lines of log (RUNS=, LINES=, YES=1)
+	@deploy/local/seed-large.sh
 
 test: ## run all tests against real Postgres, Redis and Docker
 	@deploy/local/test.sh

@@ -8,9 +8,10 @@ cd "$root"
 services=$state/bench
 mkdir -p "$services"
 
-plan_stages 25 100 5 330 360
+plan_stages 25 100 5 340 1200
 stage "looking for what is missing"
-deploy/local/packages.sh
+# With a browser: pages are measured too.
+deploy/local/packages.sh tests
 deploy/local/engine.sh start
 stage "making the step images"
 deploy/local/images.sh
@@ -22,7 +23,7 @@ TEST_POSTGRES_OPTIONS='-c fsync=on' deploy/local/test-services.sh start "$servic
 source "$services/env"
 export SQLX_OFFLINE=true
 stage "building"
-cargo build --release --locked --workspace --bins
-cargo build --release --locked --package tests --benches
+deploy/local/dashboard.sh
+cargo build --release --locked --workspace --bins --bench slipway
 stage "measuring"
-cargo bench --profile release --locked --package tests --bench slipway -- "$@"
+cargo bench --profile release --locked --workspace --bench slipway -- "$@"

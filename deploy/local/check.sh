@@ -7,7 +7,7 @@ export PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
 cd "$root"
 
 mkdir -p "$state"
-plan_stages 5 120 60 15 2
+plan_stages 5 120 60 15 40 2
 stage "format"
 cargo fmt --all --check
 stage "lints"
@@ -20,6 +20,9 @@ if deny=$(deploy/local/tool.sh cargo-deny 0.20.2); then
 else
   echo "NOT RUN: cargo-deny is neither installed nor to be had; licences and sources were not checked"
 fi
+stage "the dashboard"
+"$root/deploy/local/dashboard.sh"
+(cd dashboard && npm run --silent check && npm run --silent test && npm run --silent size)
 stage "shell scripts"
 if command -v shellcheck > /dev/null; then
   git ls-files -z '*.sh' .ci/run 'providers/*-step' | xargs -0 shellcheck --external-sources

@@ -28,6 +28,22 @@ need debootstrap command -v debootstrap
 need busybox-static command -v busybox
 need jq command -v jq
 need util-linux command -v setsid
+# The dashboard is built by them.
+need nodejs command -v node
+need npm command -v npm
+# packages.sh tests: what only the tests need, a registry to pull from, a browser, what the OpenID provider and Amazon's services run on,
+# what RSA keys are made with, and compose.
+if [[ ${1:-} == tests ]]; then
+  need docker-registry command -v docker-registry
+  need chromium command -v chromium
+  # promtool, which checks figures and alert rules.
+  need prometheus command -v promtool
+  need python3-venv python3 -c 'import ensurepip, venv'
+  need openssl command -v openssl
+  # deploy/compose is started by it, from programs without what debuggers need.
+  need docker-compose command -v docker-compose
+  need binutils command -v strip
+fi
 # For a moment, to fetch the object store.
 has_weed || need python3-venv python3 -c 'import ensurepip, venv'
 need gcc command -v cc
@@ -58,9 +74,12 @@ install_packages() {
     code=$?
   [[ -z $ours ]] || as_root rm -f "$policy"
   [[ -z $running ]] || as_root rm -f /etc/postgresql-common/createcluster.conf
-  # Enabled by the packages for the next boot: a second Postgres or Redis that nobody asked for.
+  # Enabled by the packages for the next boot: a Redis or a registry that nobody asked for.
   if [[ -d /run/systemd/system ]]; then
-    case " $* " in *' redis-server '*) as_root systemctl disable --quiet redis-server || true ;; esac
+    local service
+    for service in redis-server docker-registry prometheus; do
+      case " $* " in *" $service "*) as_root systemctl disable --quiet "$service" || true ;; esac
+    done
   fi
   return "$code"
 }
@@ -74,7 +93,7 @@ if ((${#missing[@]} > 0)); then
       cat >&2 << 'TEXT'
 This is not Debian or Ubuntu, so nothing is installed for you. Slipway needs, by any means you like:
   a Docker engine (20.10 or later) that this user may use, Postgres 15 or later (initdb, psql), redis-server 7 or later,
-  a C compiler with its headers, curl, jq, setsid (util-linux) and CA certificates; for buckets SeaweedFS (weed, 4.48 or
+  Node.js 20 or later with npm, a C compiler with its headers, curl, jq, setsid (util-linux) and CA certificates; for buckets SeaweedFS (weed, 4.48 or
   later); where images cannot be pulled, debootstrap as well.
 Then run make up again.
 TEXT

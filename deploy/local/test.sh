@@ -10,9 +10,9 @@ cd "$root"
 services=$state/test
 mkdir -p "$services"
 
-plan_stages 25 5 100 5 300 480
+plan_stages 25 5 100 5 480 1500
 stage "looking for what is missing"
-"$root/deploy/local/packages.sh"
+"$root/deploy/local/packages.sh" tests
 
 stage "finding a Docker engine"
 engine_was_there=yes
@@ -26,6 +26,7 @@ trap finish EXIT
 
 stage "making the step images"
 "$root/deploy/local/images.sh"
+"$root/deploy/compose/images.sh" services
 
 stage "starting a Postgres and a Redis for the tests"
 "$root/deploy/local/test-services.sh" start "$services"
@@ -36,11 +37,9 @@ source "$services/env"
 export SQLX_OFFLINE=true
 unset SLIPWAY_CONFIG SLIPWAY_URL SLIPWAY_API_KEY
 stage "building"
+deploy/local/dashboard.sh
 cargo build --workspace --bins --locked
 stage "running the tests"
-if nextest=$(deploy/local/tool.sh cargo-nextest 0.9.148); then
-  "$nextest" nextest run --workspace --locked --no-fail-fast "$@"
-else
-  note "cargo-nextest is not to be had: cargo test runs them instead, two at once"
-  cargo test --workspace --locked --no-fail-fast --all-targets "$@" -- --test-threads=2
-fi
+# A process a test: some set what a process has one of.
+nextest=$(deploy/local/tool.sh cargo-nextest 0.9.148) || die "cargo-nextest runs the tests: cargo install --locked cargo-nextest"
+"$nextest" nextest run --workspace --locked --no-fail-fast "$@"

@@ -40,18 +40,23 @@ start() {
 
 # Measured on two cores; a stage with nothing to do takes none of it.
 if [[ -x $slipway ]]; then
-  plan_stages 1 1 2 3 5 5
+  plan_stages 1 1 4 5 5
 else
-  plan_stages 70 5 110 270 5 25
+  plan_stages 70 5 360 5 25
 fi
 stage "looking for what is missing"
 "$root/deploy/local/packages.sh"
 stage "finding a Docker engine"
 "$root/deploy/local/engine.sh" start
-stage "making the step images"
-"$root/deploy/local/images.sh"
-stage "building"
+stage "building, and making the step images beside it"
+# One mostly waits for packages and for the disk, the other for the processors.
+"$root/deploy/local/images.sh" &
+images=$!
+trap 'kill "$images" 2> /dev/null || true' EXIT
+"$root/deploy/local/dashboard.sh" optional
 SQLX_OFFLINE=true cargo build --locked --package cli --bin slipway
+wait "$images"
+trap - EXIT
 stage "starting Slipway"
 start
 stage "submitting the examples"
@@ -71,6 +76,7 @@ cat << TEXT
 Slipway is up after $(minutes "$SECONDS"): $SLIPWAY_URL  (API and its description: $SLIPWAY_URL/api/docs)
 
 Log in:  source ${state#"$root"/}/env  (sets SLIPWAY_URL and SLIPWAY_API_KEY, an admin's)
+         or $SLIPWAY_URL/login as admin, password: $(cat "$state/admin-password" 2> /dev/null || echo 'as you set it')
 Try:     target/debug/slipway status shop
          target/debug/slipway resource list
          target/debug/slipway workflow list

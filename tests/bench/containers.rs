@@ -1,6 +1,6 @@
 //! What a step costs in a container, beside `docker run` with the same hardening.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -12,6 +12,7 @@ use tests::{
 use crate::report::{Figure, Report, percentile};
 
 const ROUNDS: usize = 25;
+const CANCELS: usize = 10;
 
 pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let stack = Stack::start(Options { lease_ttl_s: 30, ..Options::default() }).await?;
@@ -36,7 +37,29 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let against = "docker run with the same hardening, p50";
     report.add(Figure::new("one step in a container, p50", percentile(&mut steps, 0.5), "ms").against(against, plain));
     report.add(Figure::new("one run of one such step, p50", percentile(&mut runs, 0.5), "ms").against(against, plain));
+    let mut heard = Vec::new();
+    for _ in 0..CANCELS {
+        heard.push(cancelled(&stack).await?);
+    }
+    let slowest = percentile(&mut heard, 1.0);
+    report.add(
+        Figure::new("a run is cancelled -> SIGTERM is in its container, slowest", slowest, "ms")
+            .goal("within 2,000", slowest <= 2e3),
+    );
     stack.finish().await
+}
+
+/// Milliseconds from a wish to cancel until the step says that it was told, by the clock of this machine.
+async fn cancelled(stack: &Stack) -> anyhow::Result<f64> {
+    let script = "trap 'date +%s%3N; exit 0' TERM; echo up; while :; do sleep 0.01; done";
+    let run = stack.client.execute("script", &json!({"script": script})).await?;
+    stack.step_prints("only", "up").await?;
+    let began = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
+    stack.client.post(&format!("/api/workflows/{run}/cancel"), &json!({})).await?.ok()?;
+    stack.run_becomes(&run, &["cancelled"]).await?;
+    let log = stack.client.logs(&run).await?;
+    let told = log.split_whitespace().filter_map(|word| word.parse::<f64>().ok()).find(|at| *at > 1e12);
+    Ok(told.with_context(|| format!("the step was not told:\n{log}"))? - began)
 }
 
 /// Milliseconds.

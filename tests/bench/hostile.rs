@@ -1,4 +1,6 @@
-//! Bodies that mean harm, through HTTP: how long until each is refused.
+//! Bodies that mean harm, through HTTP, and files of providers: how long until each is refused.
+
+mod workflows;
 
 use std::time::Instant;
 
@@ -26,7 +28,14 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         let figure = Figure::new(format!("refusing {name}"), median, "ms").against("limit", MOST_MS);
         report.add(figure.goal("< 100 ms", median < MOST_MS));
     }
-    stack.finish().await
+    stack.finish().await?;
+    workflow_files(report);
+    Ok(())
+}
+
+/// The files of workflows alone, which need no server.
+pub(crate) fn workflow_files(report: &mut Report) {
+    workflows::measure(report);
 }
 
 /// Each as large as a body may be, or as its own limit lets it grow.

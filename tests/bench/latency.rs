@@ -66,7 +66,11 @@ const PHASES: [(&str, &str); 3] = [
 ];
 
 /// When the first attempt began, by Postgres, whose clock is this machine's.
-async fn started(stack: &Stack, sql: &'static str, of: &str) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
+pub(crate) async fn started(
+    stack: &Stack,
+    sql: &'static str,
+    of: &str,
+) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
     stack
         .until("the step has started", Duration::from_secs(20), async || {
             Ok(sqlx::query_scalar::<_, Option<chrono::DateTime<chrono::Utc>>>(sql)
@@ -77,7 +81,7 @@ async fn started(stack: &Stack, sql: &'static str, of: &str) -> anyhow::Result<c
         .await
 }
 
-async fn idle(stack: &Stack) -> anyhow::Result<()> {
+pub(crate) async fn idle(stack: &Stack) -> anyhow::Result<()> {
     stack
         .until("nothing is under way", Duration::from_secs(20), async || {
             Ok((stack.count("SELECT count(*) FROM run WHERE finished_at IS NULL").await? == 0).then_some(()))

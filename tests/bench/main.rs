@@ -1,11 +1,15 @@
 //! Measures the system, each figure beside one of a peer or a limit taken in the same run. Prints a table and writes
-//! `bench.json` into the workspace's folder.
+//! `bench.json` into the workspace's folder; a run of a part replaces only its own figures there.
 //!
 //! `cargo bench -p tests` runs everything; names after `--` choose: submissions, runs, latency, containers, promotion,
-//! memory, hostile, overhead.
+//! fairness, batches, large, scaling, memory, hostile (workflow-files alone is a part of it), hostile-load, overhead.
 
+mod batches;
 mod containers;
+mod fairness;
 mod hostile;
+mod hostile_load;
+mod large;
 mod latency;
 mod memory;
 mod overhead;
@@ -13,6 +17,7 @@ mod peer;
 mod promotion;
 mod report;
 mod runs;
+mod scaling;
 mod submissions;
 
 use std::path::Path;
@@ -52,16 +57,33 @@ fn main() -> anyhow::Result<()> {
         if wants("promotion") {
             promotion::measure(&mut report).await.context("promotion")?;
         }
+        if wants("fairness") {
+            fairness::measure(&mut report).await.context("fairness")?;
+        }
+        if wants("batches") {
+            batches::measure(&mut report).await.context("batches")?;
+        }
+        if wants("large") {
+            large::measure(&mut report).await.context("large")?;
+        }
+        if wants("scaling") {
+            scaling::measure(&mut report).await.context("scaling")?;
+        }
         if wants("memory") {
             memory::measure(&mut report).await.context("memory")?;
         }
         if wants("hostile") {
             hostile::measure(&mut report).await.context("hostile")?;
+        } else if wants("workflow-files") {
+            hostile::workflow_files(&mut report);
+        }
+        if wants("hostile-load") {
+            hostile_load::measure(&mut report).await.context("hostile-load")?;
         }
         anyhow::Ok(())
     })?;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench.json");
-    report.write(&file)?;
+    report.write(&file, chosen.is_empty())?;
     print!("{report}");
     println!("written to {}", file.canonicalize()?.display());
     Ok(())

@@ -4,9 +4,10 @@ use std::{fmt, path::Path};
 
 use anyhow::Context as _;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// All figures of one run of the benchmark.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Report {
     at: chrono::DateTime<chrono::Utc>,
     profile: String,
@@ -23,6 +24,9 @@ pub(crate) struct Figure {
     /// What it is held against, measured in the same run.
     against: Option<Against>,
     goal: Option<Goal>,
+    /// What else is known of it, by name, in the same unit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<(&'static str, f64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,18 +55,47 @@ impl Report {
         self.figures.push(figure);
     }
 
-    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
-        std::fs::write(file, serde_json::to_string_pretty(self)?).with_context(|| format!("writing {}", file.display()))
+    /// Writes the figures into `file`. Those of a run of everything are all that it has then; those of a run of a part take the
+    /// place of older ones of the same name, and the others stay, each with the time and the profile that it was measured at.
+    pub(crate) fn write(&self, file: &Path, everything: bool) -> anyhow::Result<()> {
+        let mut figures = if everything { Vec::new() } else { figures_in(file) };
+        for figure in &self.figures {
+            let mut value = serde_json::to_value(figure)?;
+            value["at"] = json!(self.at);
+            value["profile"] = json!(self.profile);
+            value["processors"] = json!(self.processors);
+            match figures.iter_mut().find(|other| other["name"] == value["name"]) {
+                Some(older) => *older = value,
+                None => figures.push(value),
+            }
+        }
+        let text = serde_json::to_string_pretty(&json!({"at": self.at, "figures": figures}))?;
+        std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
     }
+}
+
+/// The figures that a file has; none when it is not there, or is of nobody's making.
+fn figures_in(file: &Path) -> Vec<Value> {
+    let Ok(text) = std::fs::read_to_string(file) else { return Vec::new() };
+    let found = serde_json::from_str::<Value>(&text).ok().and_then(|found| found["figures"].as_array().cloned());
+    found.unwrap_or_else(|| {
+        eprintln!("{} has no figures that can be read: it is written anew", file.display());
+        Vec::new()
+    })
 }
 
 impl Figure {
     pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, against: None, goal: None }
+        Self { name: name.into(), value, unit, against: None, goal: None, beside: Vec::new() }
     }
 
     pub(crate) fn against(mut self, name: impl Into<String>, value: f64) -> Self {
         self.against = Some(Against { name: name.into(), value, ratio: self.value / value });
+        self
+    }
+
+    pub(crate) fn beside(mut self, name: &'static str, value: f64) -> Self {
+        self.beside.push((name, value));
         self
     }
 
@@ -77,6 +110,9 @@ impl fmt::Display for Figure {
         write!(f, "  {:<58} {:>14} {:<8}", self.name, rounded(self.value), self.unit)?;
         if let Some(Against { name, value, ratio }) = &self.against {
             write!(f, "  {ratio:.2} of {} ({name})", rounded(*value))?;
+        }
+        for (name, value) in &self.beside {
+            write!(f, "  {name} {}", rounded(*value))?;
         }
         if let Some(Goal { text, met }) = &self.goal {
             write!(f, "  goal {text}: {}", if *met { "met" } else { "MISSED" })?;

@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use shared::{
     domain::{
         ids::RunId,
-        run::{Operation, RunKind},
+        run::{Operation, RunClass, RunKind},
     },
     store::{
         notify, plan,
@@ -89,6 +89,8 @@ pub(crate) async fn make(stack: &Stack, count: usize) -> anyhow::Result<()> {
                 requested_by: "bench".into(),
                 queue: "default".into(),
                 priority: 0,
+                class: RunClass::Interactive,
+                acts_for: Vec::new(),
             })
         })
         .collect::<anyhow::Result<_>>()?;

@@ -54,11 +54,49 @@ impl Client {
     /// # Errors
     /// When there is no source of randomness for TLS.
     pub fn new(base: &str, key: &str) -> anyhow::Result<Self> {
+        Self::built(base, key, Ok)
+    }
+
+    /// A client of the api at `base` that trusts these authorities (PEM) and nobody else.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub fn trusting(base: &str, key: &str, authorities: &[u8]) -> anyhow::Result<Self> {
+        Self::built(
+            base,
+            key,
+            |builder| Ok(builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(authorities)?)),
+        )
+    }
+
+    fn built(
+        base: &str,
+        key: &str,
+        more: impl FnOnce(reqwest::ClientBuilder) -> anyhow::Result<reqwest::ClientBuilder>,
+    ) -> anyhow::Result<Self> {
         static PROVIDER: Once = Once::new();
         // Another part of the process may have installed one already, which serves as well.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).build()?;
+        let http = more(reqwest::Client::builder().connect_timeout(Duration::from_secs(2)))?.build()?;
         Ok(Self { http, base: base.to_owned(), key: key.to_owned() })
+    }
+
+    /// Where the api is.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The key it shows.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The same key for another api.
+    #[must_use]
+    pub fn with_base(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
     }
 
     /// Sends one request and waits at most twenty seconds for the whole answer.
@@ -181,9 +219,22 @@ impl Client {
         &self,
         run: &str,
         last_id: Option<&str>,
+        enough: impl FnMut(&SentEvent) -> bool,
+    ) -> anyhow::Result<Vec<SentEvent>> {
+        self.events(&format!("/api/workflows/{run}/logs"), last_id, enough).await.context("the log of the run")
+    }
+
+    /// Reads the events at `path` after `last_id`, until their end or until `enough` says so.
+    ///
+    /// # Errors
+    /// When the stream breaks, or is not over within a minute.
+    pub async fn events(
+        &self,
+        path: &str,
+        last_id: Option<&str>,
         mut enough: impl FnMut(&SentEvent) -> bool,
     ) -> anyhow::Result<Vec<SentEvent>> {
-        let mut request = self.http.get(format!("{}/api/workflows/{run}/logs", self.base)).bearer_auth(&self.key);
+        let mut request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.key);
         request = request.header("accept", "text/event-stream");
         if let Some(id) = last_id {
             request = request.header("last-event-id", id);
@@ -206,7 +257,7 @@ impl Client {
             }
             Ok(events)
         };
-        tokio::time::timeout(Duration::from_secs(60), read).await.context("the log of the run does not end")?
+        tokio::time::timeout(Duration::from_secs(60), read).await.context("the events do not end")?
     }
 }
 

@@ -1,16 +1,33 @@
 //! What the tests of the whole system stand on: databases, processes, clients.
 
+pub mod alone;
+pub mod authority;
+pub mod belongings;
+pub mod browser;
 pub mod buckets;
 pub mod client;
+pub mod collector;
+pub mod command_line;
+pub mod crowd;
 pub mod database;
 pub mod engine;
+pub mod large;
 pub mod lock;
+pub mod logins;
+pub mod mailbox;
+pub mod moto;
+pub mod openid;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
+pub mod pypi;
+pub mod receiver;
 pub mod redis;
+pub mod registry;
 pub mod score;
 pub mod seed;
 mod settings;
 pub mod settled;
 pub mod stack;
+pub mod visitor;
 pub mod wait;

@@ -4,9 +4,11 @@ use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command, ti
 
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
+use shared::config::{Database, DatabaseTls};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::{
+    authority::{Authority, Pair},
     process::{self, Process, Recipe},
     wait,
 };
@@ -21,6 +23,8 @@ pub struct PrivatePostgres {
     pub password: String,
     /// A file that holds that password.
     pub password_file: PathBuf,
+    /// How its superuser gets in, when it speaks TLS.
+    pub tls: Option<DatabaseTls>,
     // Removed last.
     _folder: tempfile::TempDir,
 }
@@ -31,6 +35,18 @@ impl PrivatePostgres {
     /// # Errors
     /// When Postgres is not installed or does not start.
     pub async fn start(addresses: &[String]) -> anyhow::Result<Self> {
+        Self::start_with(addresses, None).await
+    }
+
+    /// The same over TLS, with this certificate, for who shows one of the authority that has the role's name in it.
+    ///
+    /// # Errors
+    /// When Postgres is not installed or does not start.
+    pub async fn start_secured(authority: &Authority, shown: &Pair) -> anyhow::Result<Self> {
+        Self::start_with(&[], Some((authority, shown))).await
+    }
+
+    async fn start_with(addresses: &[String], tls: Option<(&Authority, &Pair)>) -> anyhow::Result<Self> {
         let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
             .map(|found| found.flatten().map(|entry| entry.path().join("bin")).collect())
             .unwrap_or_default();
@@ -65,14 +81,16 @@ impl PrivatePostgres {
         }
         let made = tokio::task::spawn_blocking(move || command.output()).await??;
         anyhow::ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        std::fs::write(
-            data.join("pg_hba.conf"),
+        let access = if tls.is_some() {
+            "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-full\n"
+        } else {
             "host all all 127.0.0.1/32 scram-sha-256\nhost all all samenet scram-sha-256\n\
-             host all all 172.16.0.0/12 scram-sha-256\nhost all all 192.168.0.0/16 scram-sha-256\n",
-        )?;
+             host all all 172.16.0.0/12 scram-sha-256\nhost all all 192.168.0.0/16 scram-sha-256\n"
+        };
+        std::fs::write(data.join("pg_hba.conf"), access)?;
         let port = process::free_port()?;
         let listen: Vec<String> = std::iter::once("127.0.0.1".to_owned()).chain(addresses.iter().cloned()).collect();
-        let settings = [
+        let mut settings = vec![
             format!("listen_addresses={}", listen.join(",")),
             format!("port={port}"),
             "unix_socket_directories=".to_owned(),
@@ -80,6 +98,20 @@ impl PrivatePostgres {
             // The tests kill processes, not machines: what was written stays written without it.
             "fsync=off".to_owned(),
         ];
+        if let Some((authority, shown)) = tls {
+            let files = [("ca", &authority.ca), ("cert", &shown.cert), ("key", &shown.key)];
+            settings.push("ssl=on".to_owned());
+            for (name, from) in files {
+                // It must be its own, and nobody else's to read.
+                let file = data.join(format!("tls-{name}.pem"));
+                std::fs::write(&file, std::fs::read(from)?)?;
+                std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+                if let Some((uid, gid)) = account {
+                    std::os::unix::fs::chown(&file, Some(uid), Some(gid))?;
+                }
+                settings.push(format!("ssl_{name}_file={}", file.display()));
+            }
+        }
         let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
         arguments.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
         let recipe = Recipe {
@@ -92,7 +124,11 @@ impl PrivatePostgres {
             end_with: Signal::SIGQUIT,
         };
         let server = Process::start(recipe)?;
-        let mut started = Self { server, port, password, password_file, _folder: folder };
+        let tls = match tls {
+            Some((authority, _)) => Some(authority.database(Some(&authority.client("postgres")?))),
+            None => None,
+        };
+        let mut started = Self { server, port, password, password_file, tls, _folder: folder };
         started.ready().await?;
         Ok(started)
     }
@@ -103,12 +139,37 @@ impl PrivatePostgres {
         format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
+    /// The settings that lead its superuser to one of its databases.
+    #[must_use]
+    pub fn config(&self, database: &str) -> Database {
+        Database { url: self.url(database), tls: self.tls.clone(), ..Database::default() }
+    }
+
     /// Ends it as `pg_ctl stop -m immediate` does: every connection breaks, nothing is flushed.
     ///
     /// # Errors
     /// When it does not end.
     pub async fn stop_immediately(&mut self) -> anyhow::Result<()> {
         self.server.stop(Signal::SIGQUIT, Duration::from_secs(20)).await.map(|_| ())
+    }
+
+    /// Kills it: nothing is told or flushed. Returns when what it had started has ended too, which holds its memory until then.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or something of it goes on.
+    pub async fn kill9(&mut self) -> anyhow::Result<()> {
+        let pid = self.server.pid();
+        let started = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+        self.server.kill9()?;
+        wait::until("everything of the private Postgres has ended", Duration::from_secs(20), async || {
+            // One that ended and that nobody asked about yet has no memory any more.
+            let goes_on = |child: &str| {
+                let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+                state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+            };
+            Ok((!started.split_whitespace().any(goes_on)).then_some(()))
+        })
+        .await
     }
 
     /// Starts it again, and waits until it answers.
@@ -122,9 +183,25 @@ impl PrivatePostgres {
 
     async fn ready(&mut self) -> anyhow::Result<()> {
         let url = self.url("postgres");
+        if self.tls.is_some() {
+            return self.listens().await;
+        }
         wait::until("the private Postgres answers", Duration::from_secs(60), async || {
             self.server.check()?;
             Ok(PgConnection::connect(&url).await.ok().map(drop))
+        })
+        .await
+    }
+
+    /// Without a certificate that it takes, which a test may be about: a server that is ready refuses who comes without TLS by
+    /// another code than one that is starting.
+    async fn listens(&mut self) -> anyhow::Result<()> {
+        let url = format!("{}?sslmode=disable", self.url("postgres"));
+        wait::until("the private Postgres answers", Duration::from_secs(60), async || {
+            self.server.check()?;
+            let refusal = PgConnection::connect(&url).await.err();
+            let code = refusal.as_ref().and_then(|error| error.as_database_error()?.code());
+            Ok(code.filter(|code| code == "28000").map(drop))
         })
         .await
     }

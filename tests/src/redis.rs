@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use nix::sys::signal::Signal;
 
 use crate::{
+    authority::{Authority, Pair},
     process::{self, Process, Recipe},
     wait,
 };
@@ -25,13 +26,33 @@ impl PrivateRedis {
     /// # Errors
     /// When Redis is not installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// The same over TLS alone, with this certificate, for who shows one of the authority.
+    ///
+    /// # Errors
+    /// When Redis is not installed, was built without TLS, or does not start.
+    pub async fn start_secured(authority: &Authority, shown: &Pair) -> anyhow::Result<Self> {
+        Self::start_with(Some((authority, shown))).await
+    }
+
+    async fn start_with(tls: Option<(&Authority, &Pair)>) -> anyhow::Result<Self> {
         let program = process::find("redis-server", &[]).or_else(|| process::find("valkey-server", &[])).context(
             "Redis is not installed: no `redis-server` on PATH; on Debian or Ubuntu: apt-get install redis-server",
         )?;
         let folder = tempfile::Builder::new().prefix("slipway-redis-").tempdir()?;
         let port = process::free_port()?;
-        let settings =
-            format!("--bind 127.0.0.1 --port {port} --save  --appendonly no --maxmemory-policy noeviction --dir");
+        let listen = match tls {
+            Some((authority, shown)) => format!(
+                "--port 0 --tls-port {port} --tls-auth-clients yes --tls-ca-cert-file {} --tls-cert-file {} --tls-key-file {}",
+                authority.ca.display(),
+                shown.cert.display(),
+                shown.key.display()
+            ),
+            None => format!("--port {port}"),
+        };
+        let settings = format!("--bind 127.0.0.1 {listen} --save  --appendonly no --maxmemory-policy noeviction --dir");
         let mut arguments: Vec<String> = settings.split(' ').map(str::to_owned).collect();
         arguments.push(folder.path().display().to_string());
         let recipe = Recipe {
@@ -44,8 +65,12 @@ impl PrivateRedis {
             end_with: Signal::SIGKILL,
         };
         let server = Process::start(recipe)?;
-        let mut started = Self { server, url: format!("redis://127.0.0.1:{port}/0"), _folder: folder };
-        started.ready().await?;
+        let scheme = if tls.is_some() { "rediss" } else { "redis" };
+        let mut started = Self { server, url: format!("{scheme}://127.0.0.1:{port}/0"), _folder: folder };
+        match tls {
+            Some(_) => started.listens(port).await?,
+            None => started.ready().await?,
+        }
         Ok(started)
     }
 
@@ -80,6 +105,14 @@ impl PrivateRedis {
     /// When the kernel refuses.
     pub fn thaw(&mut self) -> anyhow::Result<()> {
         self.server.signal(Signal::SIGCONT)
+    }
+
+    async fn listens(&mut self, port: u16) -> anyhow::Result<()> {
+        wait::until("the private Redis listens", Duration::from_secs(20), async || {
+            self.server.check()?;
+            Ok(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop))
+        })
+        .await
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {

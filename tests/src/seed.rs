@@ -5,7 +5,7 @@ use shared::{
     domain::{
         ids::{RunId, WorkerId},
         plan::{Plan, PlannedStep, StepType},
-        run::{Operation, RunKind},
+        run::{Operation, RunClass, RunKind},
     },
     store::{
         Connection, plan,
@@ -50,6 +50,8 @@ pub async fn new_run(conn: &mut Connection, plan: &Plan) -> anyhow::Result<NewRu
         requested_by: "test".into(),
         queue: "default".into(),
         priority: 0,
+        class: RunClass::Interactive,
+        acts_for: Vec::new(),
     })
 }
 
@@ -62,6 +64,7 @@ pub fn new_worker(slots: i32) -> NewWorker {
         host: "h".into(),
         version: "1".into(),
         queues: vec!["default".into()],
+        labels: [("zone".to_owned(), "a".to_owned())].into(),
         slots,
         posture: json!({}),
     }

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use nix::sys::signal::Signal;
 use shared::{
     config::{Config, EngineKind},
-    store::{Store, api_key},
+    domain::access::Role,
+    store::{Store, api_key, roles::Program},
 };
 use sqlx::PgPool;
 
@@ -14,9 +15,9 @@ use crate::{
     buckets::PrivateStore,
     client::Client,
     database::TestDatabase,
-    engine,
+    engine, logins,
     postgres::PrivatePostgres,
-    process::Process,
+    process::{self, Process},
     redis::PrivateRedis,
     settings::{configuration, programs, recipe, tenant_settings},
     wait,
@@ -98,6 +99,8 @@ pub struct Stack {
     pub store: Store,
     /// The api.
     pub api: Process,
+    /// More apis, of the same installation.
+    pub more_apis: Vec<Process>,
     /// The schedulers.
     pub schedulers: Vec<Process>,
     /// The workers, in the order they were started.
@@ -126,7 +129,7 @@ impl Stack {
         let server = if options.private_postgres {
             Server::Private(PrivatePostgres::start(&[]).await?)
         } else {
-            Server::Shared(TestDatabase::create_empty().await?)
+            Server::Shared(TestDatabase::create().await?)
         };
         let redis = if options.private_redis { Some(PrivateRedis::start().await?) } else { None };
         let tenants =
@@ -152,17 +155,17 @@ impl Stack {
             config.providers.insert("bucket".into(), buckets.settings());
         }
         (options.configure)(&mut config);
-        let file = folder.path().join("config.yaml");
-        std::fs::write(&file, serde_json::to_string_pretty(&config)?)?;
-
-        let recipe = |program: &str, number: usize| recipe(&programs, folder.path(), &file, program, number);
-        let start = |program: &str, count: usize| {
-            (0..count).map(|number| Process::start(recipe(program, number))).collect::<anyhow::Result<Vec<_>>>()
+        // Each program has no more rights than it has anywhere; only the test itself is the owner.
+        logins::ensure(&config.database).await?;
+        let start = |program: Program, count: usize| {
+            let file = logins::write_config(folder.path(), &config, program)?;
+            let recipe = |number| recipe(&programs, folder.path(), &file, logins::binary(program), number);
+            (0..count).map(|number| Process::start(recipe(number))).collect::<anyhow::Result<Vec<_>>>()
         };
-        let mut api = Process::start(recipe("slipway-api", 0))?;
+        let mut api = start(Program::Api, 1)?.remove(0);
         let address = format!("http://{}", config.api.listen);
         let open = Client::new(&address, "none yet")?;
-        // It brings the schema along; the others rely on it.
+        // Where the server is private, it brings the schema along, which the others rely on.
         wait::until("the api is ready", Duration::from_secs(60), async || {
             api.check()?;
             Ok(open.get("/readyz").await.ok().map(drop))
@@ -170,10 +173,10 @@ impl Stack {
         .await?;
         let store = Store::connect(&config.database, "slipway-test")?;
         let pool = PgPool::connect(&config.database.url).await?;
-        let (_, key) = api_key::create(&pool, "test", api_key::Role::Admin).await?;
+        let (_, key) = api_key::create(&pool, &api_key::NewKey::of_nobody("test", Role::Admin)).await?;
         let client = Client::new(&address, &key)?;
-        let schedulers = start("slipway-scheduler", options.schedulers)?;
-        let workers = start("slipway-worker", options.workers)?;
+        let schedulers = start(Program::Scheduler, options.schedulers)?;
+        let workers = start(Program::Worker, options.workers)?;
         let mut stack = Self {
             instance,
             config,
@@ -181,6 +184,7 @@ impl Stack {
             pool,
             store,
             api,
+            more_apis: Vec::new(),
             schedulers,
             workers,
             redis,
@@ -214,15 +218,44 @@ impl Stack {
         self.redis.as_mut().context("this stack uses a Redis that is not its own")
     }
 
+    /// The configuration of its workers, for one that somebody else starts.
+    #[must_use]
+    pub fn worker_config(&self) -> PathBuf {
+        self.folder.path().join(format!("{}.yaml", logins::binary(Program::Worker)))
+    }
+
     /// Starts one more worker; gives its place in `workers`.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn add_worker(&mut self) -> anyhow::Result<usize> {
         let number = self.workers.len();
-        let file = self.folder.path().join("config.yaml");
+        let file = logins::write_config(self.folder.path(), &self.config, Program::Worker)?;
         self.workers.push(Process::start(recipe(&self.programs, self.folder.path(), &file, "slipway-worker", number))?);
         Ok(number)
+    }
+
+    /// Starts one more api and waits until it is ready; gives where it is.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn add_api(&mut self) -> anyhow::Result<String> {
+        let number = self.more_apis.len() + 1;
+        let mut config = logins::config_of(&self.config, Program::Api)?;
+        config.api.listen = format!("127.0.0.1:{}", process::free_port()?);
+        let file = self.folder.path().join(format!("config-{number}.yaml"));
+        std::fs::write(&file, serde_json::to_string_pretty(&config)?)?;
+        let address = format!("http://{}", config.api.listen);
+        let recipe = recipe(&self.programs, self.folder.path(), &file, "slipway-api", number);
+        let mut api = Process::start(recipe)?;
+        let open = Client::new(&address, "none yet")?;
+        wait::until("the other api is ready", Duration::from_secs(60), async || {
+            api.check()?;
+            Ok(open.get("/readyz").await.ok().map(drop))
+        })
+        .await?;
+        self.more_apis.push(api);
+        Ok(address)
     }
 
     /// Waits for a condition, and fails with what the system was doing when it does not come about.
@@ -300,7 +333,8 @@ impl Stack {
     /// # Errors
     /// When one does not.
     pub async fn finish(mut self) -> anyhow::Result<()> {
-        for process in self.workers.iter_mut().chain(&mut self.schedulers).chain([&mut self.api]) {
+        let apis = self.more_apis.iter_mut().chain([&mut self.api]);
+        for process in self.workers.iter_mut().chain(&mut self.schedulers).chain(apis) {
             if process.ended()?.is_some() {
                 continue;
             }
@@ -350,7 +384,7 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        let processes = || self.schedulers.iter().chain(&self.workers).chain([&self.api]);
+        let processes = || self.schedulers.iter().chain(&self.workers).chain(&self.more_apis).chain([&self.api]);
         if !self.finished {
             for process in processes() {
                 eprintln!(
@@ -361,7 +395,8 @@ impl Drop for Stack {
                 );
             }
         }
-        for process in self.schedulers.iter_mut().chain(&mut self.workers).chain([&mut self.api]) {
+        let apis = self.more_apis.iter_mut().chain([&mut self.api]);
+        for process in self.schedulers.iter_mut().chain(&mut self.workers).chain(apis) {
             let _ = process.kill9();
         }
         if self.config.worker.engine == EngineKind::Docker {

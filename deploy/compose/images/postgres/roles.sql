@@ -1,0 +1,12 @@
+CREATE ROLE slipway LOGIN;
+CREATE DATABASE slipway OWNER slipway;
+CREATE ROLE slipway_api NOLOGIN;
+CREATE ROLE slipway_scheduler NOLOGIN;
+CREATE ROLE slipway_worker NOLOGIN;
+CREATE ROLE slipway_scaler NOLOGIN;
+CREATE ROLE api LOGIN IN ROLE slipway_api;
+CREATE ROLE scheduler LOGIN IN ROLE slipway_scheduler;
+CREATE ROLE worker LOGIN IN ROLE slipway_worker;
+CREATE ROLE scaler LOGIN IN ROLE slipway_scaler;
+REVOKE CONNECT ON DATABASE slipway FROM PUBLIC;
+GRANT CONNECT ON DATABASE slipway TO slipway_api, slipway_scheduler, slipway_worker, slipway_scaler;
