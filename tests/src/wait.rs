@@ -2,15 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+/// What every wait gets beyond what its test allows: a wait ends what hangs, and a machine that others use too may stand
+/// still for seconds at a time.
+const MOST_GRACE: Duration = Duration::from_secs(120);
+
 /// Asks `probe` again and again until it gives something.
 ///
 /// # Errors
-/// When the probe fails, or gives nothing within `limit`; the message says `what` was waited for.
+/// When the probe fails, or gives nothing within three times `limit` (and at most [`MOST_GRACE`] beyond it); the message
+/// says `what` was waited for.
 pub async fn until<T>(
     what: &str,
     limit: Duration,
     mut probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<T> {
+    let limit = limit + (2 * limit).min(MOST_GRACE);
     let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(10);
     loop {

@@ -47,7 +47,7 @@ impl Site {
         let more = serde_json::json!({"services": {
             "scheduler-1": {"volumes": [volume]},
             "scheduler-2": {"volumes": [volume]},
-            "worker": {"environment": {"SLIPWAY__WORKER__LEASE_TTL_S": "6", "SLIPWAY__WORKER__MIN_FREE_DISK_MIB": "1"}},
+            "worker": {"environment": {"SLIPWAY__WORKER__LEASE_TTL_S": "10", "SLIPWAY__WORKER__MIN_FREE_DISK_MIB": "1"}},
         }});
         std::fs::write(folder.path().join("more.yaml"), more.to_string())?;
 
@@ -101,6 +101,8 @@ impl Site {
         said.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
     }
 
+    // An api that is killed, or starts again, may leave any question unanswered: who waits asks again.
+
     /// Waits until so many runs of the queue need a slot.
     pub(crate) async fn demand_is(&self, wanted: i64) -> anyhow::Result<()> {
         wait::until(&format!("the demand is {wanted}"), MINUTE, async || {
@@ -132,7 +134,7 @@ impl Site {
     /// The run of an application's resource `it`.
     pub(crate) async fn run_of(&self, application: &str) -> anyhow::Result<String> {
         wait::until("there is a run", MINUTE, async || {
-            let found = self.client.resource(application, "it").await?;
+            let found = self.client.resource(application, "it").await.ok().flatten();
             Ok(found.and_then(|resource| resource["current_run_id"].as_str().map(str::to_owned)))
         })
         .await
@@ -140,16 +142,16 @@ impl Site {
 
     /// The container of the worker that drives a run.
     pub(crate) async fn driver(&self, run: &str) -> anyhow::Result<Option<String>> {
-        let run = self.client.run(run).await?;
+        let Ok(run) = self.client.run(run).await else { return Ok(None) };
         let Some(worker) = run["worker_id"].as_str() else { return Ok(None) };
-        let worker = self.client.get(&format!("/api/workers/{worker}")).await?;
+        let Ok(worker) = self.client.get(&format!("/api/workers/{worker}")).await else { return Ok(None) };
         Ok(worker["host"].as_str().map(str::to_owned))
     }
 
     /// Waits until so many workers take runs, and drive none.
     pub(crate) async fn workers_are_idle(&self, count: usize) -> anyhow::Result<()> {
         wait::until(&format!("{count} workers are idle"), MINUTE, async || {
-            let found = self.client.get("/api/workers").await?;
+            let Ok(found) = self.client.get("/api/workers").await else { return Ok(None) };
             let found = found["items"].as_array().cloned().unwrap_or_default();
             let idle = found.iter().filter(|it| it["live"] == true && it["state"] == "active" && it["running"] == 0);
             Ok((idle.count() == count).then_some(()))
