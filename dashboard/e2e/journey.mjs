@@ -11,12 +11,16 @@ import { looked, looksFrom, visited } from './looks.mjs';
 import { atLast } from './many.mjs';
 import { stale } from './stale.mjs';
 import { steps } from './steps.mjs';
+import { switches, ZONE } from './switches.mjs';
 
 const parts = {
   async look() {
     const page = await loggedIn({});
     // Mostly it waits, which it can do beside the others.
-    const beside = go(await loggedIn({}), { 'the stream of events is lost, said so, and found again': stale });
+    const beside = go(await loggedIn({ timezoneId: ZONE }), {
+      ...switches,
+      'the stream of events is lost, said so, and found again': stale,
+    });
     await Promise.all([go(page, steps), beside]);
     const looks = await looksFrom(page);
     const began = performance.now();

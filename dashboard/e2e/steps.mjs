@@ -1,6 +1,7 @@
 // What people do, one thing after the other; a part of journey.mjs.
 import assert from 'node:assert/strict';
 
+import { acting } from './acting.mjs';
 import { asked, given, heading, mayFail, status } from './browser.mjs';
 import { keyboard } from './keyboard.mjs';
 import { followed, searched } from './logs.mjs';
@@ -174,6 +175,8 @@ export const steps = {
     // The run has been tried twice by now.
     await searched(page, given.base, given.failed, 'no space left', 2);
   },
+
+  ...acting,
 
   async 'a batch is approved where one sees what it would do'(page) {
     await page.goto(`${given.base}/batches/${given.batch}`);

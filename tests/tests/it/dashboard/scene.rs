@@ -1,6 +1,6 @@
 //! What there is to see: two teams and their applications, a release that failed, one that goes on, work that waits, a batch.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use reqwest::Method;
@@ -47,10 +47,18 @@ pub(crate) async fn make(stack: &Stack) -> anyhow::Result<Scene> {
             stack.resource_becomes(name, resource, "active").await?;
         }
     }
+    // Generation 2, which one goes back from.
+    submit(stack, "payments", "invoices", &[("archive", "mysql", 120), ("cache", "redis", 2)]).await?;
     // More than its project may have: the change fails, and what was there stays.
     submit(stack, "store", "search", &[("documents", "mysql", 2000), ("cache", "redis", 16)]).await?;
     let troubled = stack.resource_becomes("search", "documents", "failed").await?;
     let resource = stack.resource_becomes("shop", "db", "active").await?;
+    stack
+        .until("nothing is to be done about invoices", Duration::from_secs(60), async || {
+            let application = stack.client.get("/api/specs/invoices").await?;
+            Ok((application["status"] == "active").then_some(()))
+        })
+        .await?;
 
     for (service, version) in [("shop", "3.0.4"), ("till", "1.12.0"), ("search", "0.9.2")] {
         let run = start(stack, "release", &json!({"service": service, "version": version}), "store", "default").await?;
