@@ -142,10 +142,4 @@ FROM resource r JOIN application a ON a.id = r.application_id
 LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
 WHERE r.state <> 'terminated';
 
--- Waves are cumulative: a resource is of the first whose end its place does not exceed. `ends` are numbers, or parts as negative
--- percentages; the last is the whole.
-CREATE FUNCTION wave_of(place bigint, total bigint, ends double precision[]) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT count(*)::integer FROM UNNEST(ends) e WHERE CASE WHEN e < 0 THEN ceil(total * -e / 100 - 1e-9) ELSE e END < place
-$$;
 SELECT grant_roles();

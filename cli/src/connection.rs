@@ -1,19 +1,20 @@
 //! Which server is spoken to, with which key, and where the two came from.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod env_file;
+mod http;
+
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
-use shared::tls;
 
+use self::env_file::EnvFile;
+pub(crate) use self::{
+    env_file::{env_file, read_env_file},
+    http::{http_client, tls_advice},
+};
 use crate::credentials::{self, Credentials};
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// What the flags about it stand under, in every command's help.
 const SERVER: &str = "Server";
@@ -87,17 +88,6 @@ impl Tls {
             key: if own { self.key } else { other.key.clone() },
         }
     }
-}
-
-/// What a `.slipway/env` says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EnvFile {
-    /// `SLIPWAY_URL`.
-    pub(crate) url: Option<String>,
-    /// `SLIPWAY_API_KEY`.
-    pub(crate) api_key: Option<String>,
-    /// `SLIPWAY_CACERT`, `SLIPWAY_CERT` and `SLIPWAY_CERT_KEY`.
-    pub(crate) tls: Tls,
 }
 
 /// Everything it takes to make a request.
@@ -237,103 +227,10 @@ pub(crate) fn plain_url(url: &str, source: &str) -> anyhow::Result<String> {
     Ok(url)
 }
 
-/// Reads the `export NAME=value` lines of a file.
-///
-/// # Errors
-/// When it cannot be read.
-pub(crate) fn read_env_file(path: &Path) -> anyhow::Result<EnvFile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let mut found = EnvFile::default();
-    for line in text.lines() {
-        let line = line.trim();
-        let Some((name, value)) = line.strip_prefix("export ").unwrap_or(line).split_once('=') else { continue };
-        let value = Some(value.trim().trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty());
-        match name.trim() {
-            "SLIPWAY_URL" => found.url = value,
-            "SLIPWAY_API_KEY" => found.api_key = value,
-            "SLIPWAY_CACERT" => found.tls.cacert = value.map(PathBuf::from),
-            "SLIPWAY_CERT" => found.tls.cert = value.map(PathBuf::from),
-            "SLIPWAY_CERT_KEY" => found.tls.key = value.map(PathBuf::from),
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-/// The text of a file to `source`.
-pub(crate) fn env_file(url: &str, api_key: &str, tls: &Tls) -> String {
-    let mut text = format!(
-        "# Written by `slipway dev`. To use it: source this file. The key is an admin's: keep it to yourself.\nexport SLIPWAY_URL={url}\nexport SLIPWAY_API_KEY={api_key}\n"
-    );
-    let files = [("SLIPWAY_CACERT", &tls.cacert), ("SLIPWAY_CERT", &tls.cert), ("SLIPWAY_CERT_KEY", &tls.key)];
-    for (name, path) in files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?))) {
-        // In quotes, for folders with a space in their name.
-        text.push_str(&format!("export {name}='{}'\n", path.display()));
-    }
-    text
-}
-
-/// A client for requests to `url`. A server on this machine is never asked for by way of a proxy.
-///
-/// # Errors
-/// When certificates cannot be used: the system's, or those of `tls`.
-pub(crate) fn http_client(url: &str, tls: &Tls) -> anyhow::Result<reqwest::Client> {
-    tls::install_provider();
-    let version = env!("CARGO_PKG_VERSION");
-    let mut builder = reqwest::Client::builder()
-        .connect_timeout(CONNECT)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(format!("slipway/{version}"));
-    if let Some(path) = &tls.cacert {
-        let trusted = tls::authorities("--cacert", path)?;
-        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&trusted.pem)?);
-    }
-    if let Some(shown) = tls::optional_identity(["--cert", "--key"], tls.cert.as_deref(), tls.key.as_deref())? {
-        builder = builder.identity(reqwest::Identity::from_pem(&shown.pem)?);
-    }
-    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    if host == "localhost" || host.starts_with("127.") || host == "[::1]" {
-        builder = builder.no_proxy();
-    }
-    builder.build().context("setting up HTTP")
-}
-
-/// What to do about a TLS connection that did not come about, by the words that the library has for the cause.
-pub(crate) fn tls_advice(reason: &str) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 5] = [
-        ("InvalidContentType", "what answers there does not speak TLS: write http:// if that is right"),
-        (
-            "UnknownIssuer",
-            "name the file with the authority that signed the server's certificate: --cacert FILE, or SLIPWAY_CACERT",
-        ),
-        (
-            "not valid for name",
-            "write the address by a name that the certificate is for, or have one made for this name",
-        ),
-        ("expired", "the server's certificate has to be renewed there; and is this machine's clock right?"),
-        (
-            "CertificateRequired",
-            "the server asks for a certificate: --cert FILE --key FILE, or SLIPWAY_CERT and SLIPWAY_CERT_KEY",
-        ),
-    ];
-    ADVICE.iter().find(|(word, _)| reason.contains(word)).map(|(_, advice)| *advice)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::credentials::Login;
-
-    #[test]
-    fn what_was_written_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("env");
-        for tls in [Tls::default(), tls("/a folder", Some("/c"))] {
-            std::fs::write(&path, env_file("http://127.0.0.1:1", "slw_x", &tls)).unwrap();
-            let expected = EnvFile { url: Some("http://127.0.0.1:1".into()), api_key: Some("slw_x".into()), tls };
-            assert_eq!(read_env_file(&path).unwrap(), expected);
-        }
-    }
 
     fn tls(ca: &str, cert: Option<&str>) -> Tls {
         let cert = cert.map(PathBuf::from);

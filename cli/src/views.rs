@@ -1,12 +1,17 @@
 //! What the server sends, as far as tables and progress need it. Members that a newer server adds are passed over, and
 //! those that an older one lacks are empty; `-o json` shows everything as it came.
 
-use std::collections::BTreeMap;
+mod queues;
+mod teams;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use shared::domain::posture::Posture;
+
+pub(crate) use self::{
+    queues::{Durations, Queue, Worker},
+    teams::{Integration, Key, Quotas, Secret, SecretKey, ServiceAccount, Team},
+};
 
 type Time = Option<DateTime<Utc>>;
 
@@ -246,77 +251,6 @@ pub(crate) struct PlannedChange {
     pub(crate) problem: Option<String>,
 }
 
-/// A queue.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Queue {
-    pub(crate) name: String,
-    pub(crate) state: String,
-    pub(crate) paused_at: Time,
-    pub(crate) paused_by: Option<String>,
-    pub(crate) paused_why: Option<String>,
-    pub(crate) priority: i64,
-    pub(crate) ready: i64,
-    pub(crate) blocked: i64,
-    pub(crate) queued: i64,
-    pub(crate) in_flight: i64,
-    pub(crate) oldest_age_s: Option<f64>,
-    pub(crate) finished_per_minute: f64,
-    pub(crate) failed_per_minute: f64,
-    pub(crate) workers: i64,
-    pub(crate) slots: i64,
-    pub(crate) wait_reason: Option<String>,
-    pub(crate) wait_since: Time,
-    pub(crate) wait: Option<Durations>,
-    pub(crate) run: Option<Durations>,
-    pub(crate) waiting_by_reason: BTreeMap<String, i64>,
-    pub(crate) teams: Vec<TeamWaiting>,
-}
-
-/// How long things took.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Durations {
-    pub(crate) count: i64,
-    pub(crate) p50_s: f64,
-    pub(crate) p95_s: f64,
-    pub(crate) p99_s: f64,
-}
-
-/// What a team has in a queue.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct TeamWaiting {
-    pub(crate) team: String,
-    pub(crate) waiting: i64,
-    pub(crate) in_flight: i64,
-    pub(crate) by_reason: BTreeMap<String, i64>,
-}
-
-/// A worker.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Worker {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) host: String,
-    pub(crate) version: String,
-    pub(crate) queues: Vec<String>,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) slots: i64,
-    pub(crate) running: i64,
-    pub(crate) state: String,
-    pub(crate) asked: String,
-    pub(crate) asked_by: Option<String>,
-    pub(crate) asked_why: Option<String>,
-    pub(crate) asked_at: Time,
-    pub(crate) live: bool,
-    pub(crate) refused_writes: i64,
-    pub(crate) posture: Posture,
-    pub(crate) started_at: Time,
-    pub(crate) heartbeat_at: Time,
-}
-
 /// A line of a log, as an event carries it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -326,104 +260,4 @@ pub(crate) struct LogLine {
     pub(crate) at: Time,
     pub(crate) stream: String,
     pub(crate) text: String,
-}
-
-/// An API key.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Key {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) prefix: String,
-    pub(crate) owner: Option<String>,
-    pub(crate) roles: Option<Vec<String>>,
-    pub(crate) teams: Option<Vec<String>>,
-    pub(crate) scopes: Option<Vec<String>>,
-    pub(crate) last_used_at: Time,
-    pub(crate) last_used_address: Option<String>,
-    pub(crate) expires_at: Time,
-    pub(crate) revoked_at: Time,
-}
-
-/// An account of a program.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ServiceAccount {
-    pub(crate) name: String,
-    pub(crate) roles: Vec<String>,
-    pub(crate) teams: Vec<String>,
-    pub(crate) keys: i64,
-    pub(crate) created_at: Time,
-    pub(crate) created_by: String,
-    pub(crate) disabled_at: Time,
-}
-
-/// A team.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Team {
-    pub(crate) name: String,
-    pub(crate) created_at: Time,
-    pub(crate) quotas: Quotas,
-    pub(crate) weight: i64,
-    pub(crate) used: Option<Usage>,
-}
-
-/// What a team may use.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Quotas {
-    pub(crate) runs: Option<i64>,
-    pub(crate) resources: std::collections::BTreeMap<String, i64>,
-    pub(crate) cpu_minutes: Option<i64>,
-    pub(crate) log_bytes: Option<i64>,
-    pub(crate) storage_bytes: Option<i64>,
-}
-
-/// What a team uses.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Usage {
-    pub(crate) runs: i64,
-    pub(crate) ready: i64,
-    pub(crate) waits_for: Option<String>,
-    pub(crate) resources: std::collections::BTreeMap<String, i64>,
-    pub(crate) cpu_minutes: i64,
-    pub(crate) log_bytes: i64,
-    pub(crate) month_ends_at: Time,
-    pub(crate) storage_bytes: i64,
-    pub(crate) workspace_bytes: i64,
-    pub(crate) kept_log_bytes: i64,
-    pub(crate) state_bytes: i64,
-}
-/// A secret of a team or an application.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Secret {
-    pub(crate) name: String,
-    pub(crate) application: Option<String>,
-    pub(crate) version: i32,
-    pub(crate) source: Option<String>,
-    pub(crate) updated_by: String,
-    pub(crate) updated_at: Option<DateTime<Utc>>,
-}
-
-/// A credential for another system.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Integration {
-    pub(crate) name: String,
-    pub(crate) kind: String,
-    pub(crate) settings: Value,
-    pub(crate) updated_by: String,
-    pub(crate) updated_at: Option<DateTime<Utc>>,
-    pub(crate) checked_at: Option<DateTime<Utc>>,
-    pub(crate) check_error: Option<String>,
-}
-
-/// A key that wraps secrets.
-#[derive(Debug, Deserialize)]
-pub(crate) struct SecretKey {
-    pub(crate) id: String,
-    pub(crate) current: bool,
-    pub(crate) configured: bool,
-    pub(crate) wraps: i64,
 }

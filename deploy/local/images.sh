@@ -9,6 +9,7 @@ mkdir -p "$state"
 docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
 label=dev.slipway.inputs
 core=providers/core/images
+rules=$state/slipway-rules
 
 inputs_of() { docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$1" 2> /dev/null || true; }
 
@@ -25,14 +26,15 @@ digest() {
 }
 
 # build NAME FOLDER BASE [FILE [DIGEST]]: an image from a Dockerfile's folder, and from one more file laid beside it.
-# DIGEST says what the file is made of, where it is made only if it is needed: by make_FILE.
+# DIGEST says what the file is made of, where it is no input itself.
 build() {
   local name=$1 folder=$2 base=$3 extra=${4:-} made_of=${5:-} inputs context
   [[ -z $extra || -n $made_of ]] || made_of=$(sha256sum < "$extra")
   inputs=$(digest "$folder" "$base" "$made_of")
   [[ $(inputs_of "$name") != "$inputs" ]] || return 0
   note "building $name"
-  if [[ -n $extra && ! -e $extra ]]; then "make_$(basename "$extra" | tr - _)" "$extra"; fi
+  # Made only where it is needed.
+  [[ $extra != "$rules" ]] || "$root/deploy/local/rules.sh"
   context=$(mktemp -d)
   cp -R "$root/$folder/." "$context/"
   [[ -z $extra ]] || cp "$(readlink -f "$extra")" "$context/$(basename "$extra")"
@@ -51,25 +53,6 @@ build() {
   rm -rf "$context"
   touch "$state/images-built"
   return "$code"
-}
-
-# The program of the image `rules`, static, so that it runs on whatever the base is. Nearly all of it is what the build of
-# Slipway itself needs too.
-rules_digest() {
-  {
-    cd "$root"
-    find worker/rules -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
-    sha256sum Cargo.lock rust-toolchain.toml
-  } | sha256sum
-}
-# shellcheck disable=SC2317 # called by its name
-make_slipway_rules() {
-  (
-    cd "$root"
-    patiently "$state/slipway-rules.log" "compiling slipway-rules" \
-      cargo rustc --locked --quiet --package rules --bin slipway-rules -- -C target-feature=+crt-static -C strip=symbols
-    install -D "${CARGO_TARGET_DIR:-target}/debug/slipway-rules" "$1"
-  )
 }
 
 rm -f "$state/images-built"
@@ -100,8 +83,6 @@ terraform=''
 # What this machine trusts, for a PyPI behind a proxy that has its own certificate.
 trusted=/etc/ssl/certs/ca-certificates.crt
 [[ -s $trusted ]] || trusted=''
-rules=$state/slipway-rules
-rm -f "$rules"
 
 # Every provider's images, each on the image that its Dockerfile names as BASE: those on `shell` first, then what stands
 # on one of them.
@@ -112,7 +93,7 @@ for dockerfile in "$root"/providers/*/images/*/Dockerfile; do
   on=$(sed -n 's/^ARG BASE=//p' "$dockerfile" | head -n 1)
   case "$name" in
     slipway/shell:1) ;;
-    slipway/rules:1) side_by_side "$name" "$folder" "$on" "$rules" "$(rules_digest)" ;;
+    slipway/rules:1) side_by_side "$name" "$folder" "$on" "$rules" "$("$root/deploy/local/rules.sh" digest)" ;;
     slipway/ansible:1) side_by_side "$name" "$folder" "$on" "$trusted" certificates ;;
     slipway/terraform:1) side_by_side "$name" "$folder" "$on" "$terraform" ;;
     # The distribution's kubectl, unless another is named.

@@ -38,7 +38,8 @@ export SQLX_OFFLINE=true
 unset SLIPWAY_CONFIG SLIPWAY_URL SLIPWAY_API_KEY
 stage "building"
 deploy/local/dashboard.sh
-cargo build --workspace --bins --locked
+# With the tests at once: what only they need changes the features of what all need, which would be built twice.
+cargo build --workspace --bins --tests --locked
 stage "running the tests"
 # A process a test: some set what a process has one of.
 nextest=$(deploy/local/tool.sh cargo-nextest 0.9.148) || die "cargo-nextest runs the tests: cargo install --locked cargo-nextest"

@@ -42,17 +42,22 @@ start() {
 if [[ -x $slipway ]]; then
   plan_stages 1 1 4 5 5
 else
-  plan_stages 70 5 360 5 25
+  plan_stages 40 5 480 5 20
 fi
+# What is built beside the rest does not go on alone when something fails.
+# shellcheck disable=SC2046 # a word a process
+trap 'kill $(jobs -pr) 2> /dev/null || true' EXIT
 stage "looking for what is missing"
+# Compiled while packages and npm are fetched, where there is what compiles: they wait for the network, it for the processors.
+if command -v cargo > /dev/null && command -v cc > /dev/null; then
+  "$root/deploy/local/rules.sh" &
+fi
 "$root/deploy/local/packages.sh"
 stage "finding a Docker engine"
 "$root/deploy/local/engine.sh" start
 stage "building, and making the step images beside it"
-# One mostly waits for packages and for the disk, the other for the processors.
 "$root/deploy/local/images.sh" &
 images=$!
-trap 'kill "$images" 2> /dev/null || true' EXIT
 "$root/deploy/local/dashboard.sh" optional
 SQLX_OFFLINE=true cargo build --locked --package cli --bin slipway
 wait "$images"

@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         Connection, Result,
-        batch::{self, Batch, Group, Likeness},
+        batch::{self, AsOf, Batch, Group, Likeness},
     },
 };
 
@@ -92,14 +92,15 @@ pub fn plan_digest(planned: &Planned) -> std::result::Result<[u8; 32], String> {
     Ok(canonical::digest(&plan))
 }
 
-/// Works out what a batch would do to the resources that it has not begun with, as they and the providers are now: the groups,
-/// and the digest of it all. Writes nothing.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn work_out(conn: &mut Connection, registry: &Registry, batch: &Batch) -> Result<(Vec<Group>, [u8; 32])> {
-    let (alike, items) = batch::look(conn, batch.id, MOST_GROUPS).await?;
-    let groups: Vec<Group> = alike.iter().map(|alike| group(registry, batch, alike)).collect();
+/// The ways in which a batch would do the resources that it has not begun with, by the providers as they are now.
+async fn groups(conn: &mut Connection, registry: &Registry, batch: &Batch, as_of: AsOf) -> Result<Vec<Group>> {
+    let alike = batch::likenesses(conn, batch.id, as_of, MOST_GROUPS).await?;
+    Ok(alike.iter().map(|alike| group(registry, batch, alike)).collect())
+}
+
+/// The digest of what a batch would do in these ways.
+async fn digest(conn: &mut Connection, batch: &Batch, groups: &[Group], as_of: AsOf) -> Result<[u8; 32]> {
+    let items = batch::basis(conn, batch.id, as_of).await?;
     let ways: BTreeMap<String, Value> = groups
         .iter()
         .map(|it| {
@@ -115,11 +116,10 @@ pub async fn work_out(conn: &mut Connection, registry: &Registry, batch: &Batch)
             (it.key.to_string(), way)
         })
         .collect();
-    let digest = canonical::digest(&json!({
+    Ok(canonical::digest(&json!({
         "operation": batch.operation, "provider_version": batch.provider_version, "params": batch.params,
         "groups": ways, "items": hex::encode(items),
-    }));
-    Ok((groups, digest))
+    })))
 }
 
 fn group(registry: &Registry, batch: &Batch, alike: &Likeness) -> Group {
@@ -164,13 +164,21 @@ fn group(registry: &Registry, batch: &Batch, alike: &Likeness) -> Group {
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn survey(conn: &mut Connection, registry: &Registry, batch: &Batch) -> Result<Preview> {
-    batch::refresh(conn, batch.id).await?;
+    // Of one that has no digest yet, the resources were chosen a moment ago.
+    if !batch.digest.is_empty() {
+        batch::refresh(conn, batch.id).await?;
+    }
+    let all = groups(conn, registry, batch, AsOf::Noted).await?;
+    let problems: i64 = all.iter().filter(|it| it.problem.is_some()).map(|it| i64::from(it.resources)).sum();
     // Those that nothing can be done for are left out first, so that what is approved is what is done.
-    let (groups, _) = work_out(conn, registry, batch).await?;
-    let problems: i64 = groups.iter().filter(|it| it.problem.is_some()).map(|it| i64::from(it.resources)).sum();
-    batch::store(conn, batch.id, &groups, &Value::Null, &[]).await?;
-    let (kept, digest) = work_out(conn, registry, batch).await?;
-    let preview = preview::preview(conn, batch, groups, &kept, problems, &digest).await?;
+    let kept = if problems == 0 {
+        all.clone()
+    } else {
+        batch::store(conn, batch.id, &all, &Value::Null, &[]).await?;
+        groups(conn, registry, batch, AsOf::Noted).await?
+    };
+    let digest = digest(conn, batch, &kept, AsOf::Noted).await?;
+    let preview = preview::preview(conn, batch, all, &kept, problems, &digest).await?;
     let shown = serde_json::to_value(&preview).unwrap_or_default();
     batch::store(conn, batch.id, &kept, &shown, &digest).await?;
     Ok(preview)
@@ -181,6 +189,6 @@ pub async fn survey(conn: &mut Connection, registry: &Registry, batch: &Batch) -
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn is_as_approved(conn: &mut Connection, registry: &Registry, batch: &Batch) -> Result<bool> {
-    let (_, digest) = work_out(conn, registry, batch).await?;
-    Ok(batch.digest == digest)
+    let groups = groups(conn, registry, batch, AsOf::Now).await?;
+    Ok(batch.digest == digest(conn, batch, &groups, AsOf::Now).await?)
 }

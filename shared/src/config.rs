@@ -3,6 +3,7 @@
 //! Secrets are named by file or variable, never written here.
 
 mod access;
+mod api;
 mod audit;
 mod batches;
 mod clouds;
@@ -14,18 +15,21 @@ mod limits;
 mod notifications;
 mod oidc;
 mod sandbox;
+mod scheduler;
+mod secret_source;
 mod secrets;
 mod tls;
 mod traces;
 mod webhooks;
+mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use access::Access;
+pub use api::Api;
 pub use audit::{Audit, AuditSyslog, AuditWebhook, SyslogTransport};
 pub use batches::Batches;
 pub use clouds::{Aws, AwsEndpoints, Azure, AzureEndpoints, Gcp, GcpEndpoints};
@@ -37,10 +41,13 @@ pub use limits::Limits;
 pub use notifications::{Notifications, Smtp, SmtpTls};
 pub use oidc::{CALLBACK, GroupGrant, Oidc, OidcConfigError, address, is_loopback, redirect_url};
 pub use sandbox::{Pull, PullPolicy, Registry, Runtime, Sandbox};
+pub use scheduler::Scheduler;
+pub use secret_source::{HeldSecret, SecretSource};
 pub use secrets::{AppRole, SecretKey, Secrets, Vault};
 pub use tls::{DatabaseTls, DatabaseTlsMode, RedisTls, ServerTls};
 pub use traces::Traces;
 pub use webhooks::Webhooks;
+pub use worker::{EngineKind, Worker};
 
 /// All settings. Unknown keys are refused, with their path.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -158,146 +165,6 @@ impl Default for Redis {
     }
 }
 
-/// The HTTP service.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Api {
-    /// Address and port to listen on.
-    pub listen: String,
-    /// Bytes a request body may have.
-    pub max_body_bytes: usize,
-    /// Seconds a request may take (streams excepted).
-    pub request_timeout_s: u64,
-    /// The address that browsers reach it by, as `https://slipway.example.com`. None: the one that each request was sent to.
-    pub public_url: Option<String>,
-    /// Networks (`10.1.0.0/16`) of the proxies in front of it, whose `X-Forwarded-For` is believed. All others' is not read.
-    pub trusted_proxies: Vec<IpNet>,
-    /// TLS at `listen`. None: plain HTTP, for a proxy that ends TLS in front of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls: Option<ServerTls>,
-}
-
-impl Default for Api {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8080".into(),
-            max_body_bytes: 1024 * 1024,
-            request_timeout_s: 30,
-            public_url: None,
-            trusted_proxies: Vec::new(),
-            tls: None,
-        }
-    }
-}
-
-/// The scheduler.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Scheduler {
-    /// Folders that hold providers, each in a folder of its own.
-    pub providers: Vec<PathBuf>,
-    /// Milliseconds between passes when no NOTIFY comes.
-    pub period_ms: u64,
-    /// Seconds after which a ticket that nobody claimed is sent again.
-    pub requeue_after_s: u32,
-    /// Times a run may be lost with its worker before it is failed as poison.
-    pub max_losses: u16,
-    /// Seconds without a heartbeat after which a worker counts as gone.
-    pub worker_gone_after_s: u32,
-    /// Days that finished runs, events and logs are kept.
-    pub retention_days: u32,
-    /// Days that the lines of a log stay in Postgres once it is in the archive, from where it is shown then: `archive.url` must
-    /// lead apis and workers to the same place. None: as long as the run.
-    pub log_rows_days: Option<u32>,
-    /// Address for `/metrics`, `/livez` and `/readyz`; none: not served.
-    pub metrics_listen: Option<String>,
-    /// TLS at `metrics_listen`. None: plain HTTP.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metrics_tls: Option<ServerTls>,
-}
-
-impl Default for Scheduler {
-    fn default() -> Self {
-        Self {
-            providers: vec!["providers".into()],
-            period_ms: 1_000,
-            requeue_after_s: 30,
-            max_losses: 5,
-            worker_gone_after_s: 30,
-            retention_days: 90,
-            log_rows_days: None,
-            metrics_listen: None,
-            metrics_tls: None,
-        }
-    }
-}
-
-/// The worker.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Worker {
-    /// Shown to people; the host's name when empty.
-    pub name: String,
-    /// Queues it serves.
-    pub queues: Vec<String>,
-    /// Shown with it, for people and programs to tell workers apart: `zone: a`. They choose no runs: queues do.
-    pub labels: BTreeMap<String, String>,
-    /// Runs it drives at once.
-    pub slots: u32,
-    /// Seconds a lease lasts without renewal. Renewed at a third; at two thirds the worker stops its own containers.
-    pub lease_ttl_s: u32,
-    /// Seconds that SIGTERM gives running work before it is handed back.
-    pub drain_s: u32,
-    /// What runs containers.
-    pub engine: EngineKind,
-    /// The Docker engine's socket.
-    pub docker_socket: String,
-    /// Bytes of log one attempt may write, each line counted with 64 more; of what comes after, the end is kept and the rest counted.
-    pub max_log_bytes: u64,
-    /// Bytes a step's workspace may take on disk while the step runs, and a run's may have when it is checkpointed.
-    pub max_workspace_bytes: u64,
-    /// Seconds a step's wait must reach for the run to give its slot back meanwhile.
-    pub suspend_backoff_over_s: u32,
-    /// Megabytes that must be free on the engine's disk for a new run to be claimed.
-    pub min_free_disk_mib: u64,
-    /// Address for `/metrics`, `/livez` and `/readyz`; none: not served.
-    pub metrics_listen: Option<String>,
-    /// TLS at `metrics_listen`. None: plain HTTP.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metrics_tls: Option<ServerTls>,
-}
-
-impl Default for Worker {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            queues: vec!["default".into()],
-            labels: BTreeMap::new(),
-            slots: 4,
-            lease_ttl_s: 30,
-            drain_s: 60,
-            engine: EngineKind::Docker,
-            docker_socket: "/var/run/docker.sock".into(),
-            max_log_bytes: 16 * 1024 * 1024,
-            max_workspace_bytes: 512 * 1024 * 1024,
-            suspend_backoff_over_s: 30,
-            min_free_disk_mib: 1024,
-            metrics_listen: None,
-            metrics_tls: None,
-        }
-    }
-}
-
-/// What runs containers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EngineKind {
-    /// A Docker engine, through its API.
-    Docker,
-    /// No containers: steps do what their config scripts. For tests and benchmarks that count runs by the hundred.
-    Scripted,
-}
-
 /// Where workspaces and finished logs are kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -324,70 +191,6 @@ pub struct ProviderSettings {
     pub egress: BTreeMap<String, String>,
     /// When what it made is looked at for drift: five fields of cron (six: with seconds before them), in UTC, as `0 */6 * * *`. None: only when asked.
     pub drift_check: Option<String>,
-}
-
-/// Where a secret is read from, each time it is needed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretSource {
-    /// A file; a final newline is dropped.
-    File(PathBuf),
-    /// An environment variable of the process that needs it.
-    Env(String),
-    /// `MOUNT/PATH#KEY` in the Vault that `secrets.vault` names (a KV engine, version 2).
-    Vault(String),
-    /// `NAME`, or `NAME#FIELD` of a secret that is JSON, in AWS Secrets Manager; a name or an ARN.
-    Aws(String),
-    /// `NAME`, `NAME/versions/VERSION`, both with `#FIELD` or `projects/PROJECT/secrets/` before them, in Google's Secret Manager.
-    Gcp(String),
-    /// `NAME`, `NAME/VERSION`, both with `#FIELD`, in Azure's Key Vault.
-    Azure(String),
-    /// Held in memory by whoever has opened it. No configuration can say so.
-    #[serde(skip)]
-    Held(HeldSecret),
-}
-
-/// A secret in memory, wiped when it is dropped. It never shows itself.
-#[derive(Clone)]
-pub struct HeldSecret(pub zeroize::Zeroizing<String>);
-
-impl std::fmt::Debug for HeldSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl SecretSource {
-    /// Whether it is read without asking anybody.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        matches!(self, Self::File(_) | Self::Env(_) | Self::Held(_))
-    }
-
-    /// The secret as it is now; an empty one is none. What is in Vault or a cloud is read by `secrets::Sources`.
-    ///
-    /// # Errors
-    /// When the file or the variable cannot be read, which the text names, or is empty, or it is not [local](Self::is_local).
-    pub fn read(&self) -> Result<String, String> {
-        let (secret, place) = match self {
-            Self::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                (text.strip_suffix('\r').unwrap_or(text).to_owned(), path.display().to_string())
-            }
-            Self::Env(name) => {
-                let text = std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?;
-                (text, format!("the environment variable {name}"))
-            }
-            Self::Held(HeldSecret(text)) => (text.to_string(), "the stored secret".to_owned()),
-            Self::Vault(reference) | Self::Aws(reference) | Self::Gcp(reference) | Self::Azure(reference) => {
-                return Err(format!(
-                    "this secret cannot be read from where others keep it ({reference}): name a file or a variable"
-                ));
-            }
-        };
-        if secret.is_empty() { Err(format!("{place} is empty")) } else { Ok(secret) }
-    }
 }
 
 /// Logging.

@@ -7,7 +7,10 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::{MessageView, RuleChange, RuleRequest, RuleView};
+use super::{
+    RuleChange, RuleRequest,
+    view::{MessageView, RuleView},
+};
 use crate::{
     audit::Trail,
     error::{Problem, ProblemDetails},

@@ -6,7 +6,10 @@ use shared::store::notification::{self, Owner, Whose};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{MessageView, RuleChange, RuleRequest, RuleView};
+use super::{
+    RuleChange, RuleRequest,
+    view::{MessageView, RuleView},
+};
 use crate::{
     access::Grant,
     audit::Trail,

@@ -17,7 +17,8 @@ use shared::{
     store::{
         StoreError, audit,
         event::{self, NewEvent},
-        webhook, webhook_delivery as delivery,
+        webhook::{self, spread},
+        webhook_delivery as delivery,
     },
 };
 use tokio::{task::JoinSet, time::Instant};
@@ -86,12 +87,12 @@ async fn pass(
     let (config, pool) = (&scheduler.config.webhooks, scheduler.store.pool());
     let mut tx = scheduler.store.begin().await?;
     if !*healed {
-        webhook::heal(&mut tx).await?;
+        spread::heal(&mut tx).await?;
     }
     let source = config.source.clone().unwrap_or_else(|| scheduler.config.instance.0.clone());
-    let (events, flooded) = webhook::spread(&mut tx, &source, config.give_up_after_s, BATCH).await?;
+    let (events, flooded) = spread::spread(&mut tx, &source, config.give_up_after_s, BATCH).await?;
     for endpoint in flooded {
-        let reason = format!("failing: more than {} deliveries waited", webhook::MAX_WAITING);
+        let reason = format!("failing: more than {} deliveries waited", spread::MAX_WAITING);
         disable(&mut tx, endpoint, &reason).await?;
     }
     tx.commit().await.map_err(StoreError::from)?;

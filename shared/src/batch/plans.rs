@@ -50,7 +50,7 @@ pub async fn plan_item(
     if prospect.status != ItemStatus::Open {
         return Ok(None);
     }
-    let row = resource::unresolved(&mut *conn, &[id]).await?.pop();
+    let row = resource::unresolved(&mut *conn, &[id], &[&batch.params]).await?.pop();
     let made = match row {
         None => Err("it was removed".to_owned()),
         Some(row) => match new_run(registry, batch, &prospect, row, requested_by) {

@@ -153,7 +153,7 @@ pub struct Waves(Vec<End>);
 const MOST_WAVES: usize = 50;
 
 impl Waves {
-    /// As `wave_of` takes them: numbers, and percentages as negative numbers.
+    /// As the statement takes them that fixes the set: numbers, and percentages as negative numbers.
     #[must_use]
     pub fn ends(&self) -> Vec<f64> {
         let end = |end: &End| match end {

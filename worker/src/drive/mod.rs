@@ -1,7 +1,7 @@
 //! One run, from its claim until it is over, suspended, handed back or lost.
 //!
 //! [`begin`] loads it and takes over from an earlier worker; [`course`] goes round: whose [`turn`] is it, begin what may
-//! begin ([`tasks`]), take in what came of it; [`settle`] says how it ends, or gives the slot back while it waits.
+//! begin ([`tasks`]), take in what came of it ([`take`]); [`settle`] says how it ends, or gives the slot back while it waits.
 //! [`rows`] is what is known of its steps, [`repeat`] ends its loops.
 
 mod begin;
@@ -9,6 +9,7 @@ mod course;
 mod repeat;
 mod rows;
 mod settle;
+mod take;
 mod tasks;
 pub mod turn;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
 use shared::{
     batch::plan,
     domain::{
@@ -36,7 +37,8 @@ pub(super) async fn go_on(scheduler: &Scheduler, conn: &mut Connection, batch: &
         return Ok(if is_over { Step::Over(told()) } else { Step::Idle });
     }
     let ids: Vec<ResourceId> = undoable.iter().map(|it| it.id).collect();
-    let known = resource::unresolved(&mut *conn, &ids).await?;
+    let before: Vec<&Value> = undoable.iter().map(|it| &it.before).collect();
+    let known = resource::unresolved(&mut *conn, &ids, &before).await?;
     let mut known: HashMap<ResourceId, Unresolved> = known.into_iter().map(|it| (it.id, it)).collect();
     let mut work = Work::new(scheduler.registry());
     let (mut begun, mut closed) = (Vec::new(), Vec::new());

@@ -64,7 +64,7 @@ pub(super) async fn begin(
     let mut work = Work::new(scheduler.registry());
     let (mut started, mut closed, mut left) = (Vec::new(), Vec::new(), 0);
     let ids: Vec<ResourceId> = candidates.iter().map(|it| it.id).collect();
-    let known = resource::unresolved(&mut *conn, &ids).await?;
+    let known = resource::unresolved(&mut *conn, &ids, &[&batch.params]).await?;
     let mut known: HashMap<ResourceId, Unresolved> = known.into_iter().map(|it| (it.id, it)).collect();
     for candidate in candidates {
         let Some(row) = known.remove(&candidate.id) else { continue };
@@ -314,7 +314,7 @@ async fn retry_without_run(
     if !batch::lock_idle(&mut *conn, candidate.id).await? {
         return Ok(Turn::Wait);
     }
-    let Some(row) = resource::unresolved(conn, &[candidate.id]).await?.pop() else { return Ok(Turn::Wait) };
+    let Some(row) = resource::unresolved(conn, &[candidate.id], &[]).await?.pop() else { return Ok(Turn::Wait) };
     Ok(match decide::decide(registry, &Unresolved { retry: true, ..row }) {
         Decision::Run { operation, planned, inputs } => {
             Turn::Run(Box::new(Ready { operation, planned: *planned, inputs }))

@@ -84,7 +84,7 @@ pub async fn create(conn: &mut PgConnection, new: &NewBatch, most: i64) -> Resul
     )
     .execute(&mut *conn)
     .await?;
-    let count = choose(&mut *conn, id, new, most).await?;
+    let (count, teams) = choose(&mut *conn, id, new, most).await?;
     if count == 0 || count > most {
         return Ok((id, count));
     }
@@ -104,42 +104,52 @@ pub async fn create(conn: &mut PgConnection, new: &NewBatch, most: i64) -> Resul
     .execute(&mut *conn)
     .await?;
     sqlx::query!(
-        "UPDATE batch SET total = $2, teams = ARRAY(SELECT DISTINCT c.team FROM batch_item i JOIN batch_candidate c ON c.id = i.resource_id
-                                                    WHERE i.batch_id = $1 ORDER BY 1)
-         WHERE id = $1",
+        "UPDATE batch SET total = $2, teams = $3 WHERE id = $1",
         id,
         i32::try_from(count).unwrap_or(i32::MAX),
+        &teams,
     )
     .execute(conn)
     .await?;
     Ok((id, count))
 }
 
-/// Writes the items: those of production last, the others in an order that mixes teams, types and ages.
-async fn choose(conn: &mut PgConnection, id: Uuid, new: &NewBatch, most: i64) -> Result<i64> {
+/// Writes the items: those of production last, the others in an order that mixes teams, types and ages. Gives how many they are,
+/// and whose.
+async fn choose(conn: &mut PgConnection, id: Uuid, new: &NewBatch, most: i64) -> Result<(i64, Vec<String>)> {
     let selector = &new.selector;
     let (names, versions) = providers(&mut *conn, selector).await?;
     let or_all = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let states: Vec<String> = selector.states.iter().map(ToString::to_string).collect();
     let resources: Vec<Uuid> = selector.resources.iter().map(|id| id.0).collect();
-    let written = sqlx::query!(
-        "INSERT INTO batch_item (batch_id, resource_id, position, wave, group_key, basis)
-         SELECT $1, id, place, wave_of(place, total, $2), group_key, basis
-         FROM (SELECT c.id, c.group_key, c.basis, count(*) OVER () AS total,
-                      row_number() OVER (ORDER BY lower(c.environment) IN ('prod', 'production'), md5(c.id::text)) AS place
-               FROM batch_candidate c
-               WHERE ($3::text[] IS NULL OR c.type = ANY ($3)) AND ($4::text[] IS NULL OR coalesce(c.class, 'default') = ANY ($4))
-                 AND ($5::text[] IS NULL OR (c.provider, c.provider_version) IN (SELECT * FROM UNNEST($5::text[], $6::text[])))
-                 AND ($7::text[] IS NULL OR c.team = ANY ($7)) AND ($8::text[] IS NULL OR c.environment = ANY ($8))
-                 AND ($9::text[] IS NULL OR c.application = ANY ($9)) AND ($10::text[] IS NULL OR c.state = ANY ($10))
-                 AND ($11::uuid[] IS NULL OR c.id = ANY ($11))
-                 AND ($12::uuid IS NULL OR c.id IN (SELECT resource_id FROM batch_item WHERE batch_id = $12 AND status = 'failed'))
-                 AND c.labels @> $13 AND NOT c.labels @> ANY ($14::jsonb[]) AND c.labels ?& $15 AND NOT c.labels ?| $16
-                 AND ($17::text[] IS NULL OR c.team = ANY ($17))
-                 AND c.desired = 'present' AND c.state <> 'terminating'
-                 AND CASE $18::text WHEN 'retry' THEN c.state = 'failed' WHEN 'delete' THEN true
-                                    WHEN 'reprovision' THEN c.made OR c.state = 'failed' ELSE c.made END
-               ORDER BY place LIMIT $19) chosen",
+    // A sort of very many does not go to the disk.
+    sqlx::raw_sql("SET LOCAL work_mem = '64MB'").execute(&mut *conn).await?;
+    let chosen = sqlx::query!(
+        r#"WITH chosen AS MATERIALIZED (
+             SELECT c.id, c.team, c.group_key, c.basis,
+                    row_number() OVER (ORDER BY lower(c.environment) IN ('prod', 'production'), md5(c.id::text)::uuid) AS place
+             FROM batch_candidate c
+             WHERE ($3::text[] IS NULL OR c.type = ANY ($3)) AND ($4::text[] IS NULL OR coalesce(c.class, 'default') = ANY ($4))
+               AND ($5::text[] IS NULL OR (c.provider, c.provider_version) IN (SELECT * FROM UNNEST($5::text[], $6::text[])))
+               AND ($7::text[] IS NULL OR c.team = ANY ($7)) AND ($8::text[] IS NULL OR c.environment = ANY ($8))
+               AND ($9::text[] IS NULL OR c.application = ANY ($9)) AND ($10::text[] IS NULL OR c.state = ANY ($10))
+               AND ($11::uuid[] IS NULL OR c.id = ANY ($11))
+               AND ($12::uuid IS NULL OR c.id IN (SELECT resource_id FROM batch_item WHERE batch_id = $12 AND status = 'failed'))
+               AND c.labels @> $13 AND NOT c.labels @> ANY ($14::jsonb[]) AND c.labels ?& $15 AND NOT c.labels ?| $16
+               AND ($17::text[] IS NULL OR c.team = ANY ($17))
+               AND c.desired = 'present' AND c.state <> 'terminating'
+               AND CASE $18::text WHEN 'retry' THEN c.state = 'failed' WHEN 'delete' THEN true
+                                  WHEN 'reprovision' THEN c.made OR c.state = 'failed' ELSE c.made END
+             ORDER BY place LIMIT $19),
+         ends AS (
+             SELECT array_agg(last ORDER BY last) AS of_waves
+             FROM (SELECT CASE WHEN e < 0 THEN ceil(total * -e / 100 - 1e-9) ELSE e END AS last
+                   FROM UNNEST($2::float8[]) e, (SELECT count(*) AS total FROM chosen) counted) each),
+         written AS (
+             -- Waves are cumulative: a resource is of the first whose end its place does not exceed.
+             INSERT INTO batch_item (batch_id, resource_id, position, wave, group_key, basis)
+             SELECT $1, id, place, width_bucket(place - 0.5::float8, of_waves), group_key, basis FROM chosen, ends)
+         SELECT count(*) AS "count!", coalesce(array_agg(DISTINCT team ORDER BY team), '{}') AS "teams!" FROM chosen"#,
         id,
         &new.waves.ends(),
         or_all(&selector.types) as Option<Vec<String>>,
@@ -160,9 +170,9 @@ async fn choose(conn: &mut PgConnection, id: Uuid, new: &NewBatch, most: i64) ->
         new.operation.as_str(),
         most.saturating_add(1),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(i64::try_from(written.rows_affected()).unwrap_or(i64::MAX))
+    Ok((chosen.count, chosen.teams))
 }
 
 /// The providers and versions that the selector means, of those that made anything; none: all.

@@ -39,38 +39,59 @@ pub struct Likeness {
     pub provider_version: Option<String>,
 }
 
-/// The likenesses of the resources that a batch has not begun with, at most `most`, and a digest of everything about each of
-/// them that what would be done rests on.
+/// As of when the resources of a batch are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// When they were chosen, or [`refresh`] looked at them last.
+    Noted,
+    /// Now.
+    Now,
+}
+
+/// The likenesses of the resources that a batch has not begun with, at most `most`.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn look(conn: &mut PgConnection, id: Uuid, most: i64) -> Result<(Vec<Likeness>, Vec<u8>)> {
-    let rows = sqlx::query_as!(
+pub async fn likenesses(conn: &mut PgConnection, id: Uuid, as_of: AsOf, most: i64) -> Result<Vec<Likeness>> {
+    Ok(sqlx::query_as!(
         Likeness,
         r#"SELECT alike.key AS "key!", alike.resources AS "resources!", r.id AS "sample: ResourceId", r.type AS kind, r.tags,
                   r.workflow_override AS workflow, coalesce(g.spec -> 'metadata', '{}') AS "metadata!", r.applied_params IS NOT NULL AS "made!",
                   r.provider, r.provider_version
-           FROM (SELECT c.group_key AS key, count(*) AS resources, (array_agg(c.id ORDER BY i.position))[1] AS sample
-                 FROM batch_item i JOIN batch_candidate c ON c.id = i.resource_id
-                 WHERE i.batch_id = $1 AND i.status = 'open' GROUP BY c.group_key) alike
+           FROM (SELECT key, count(*) AS resources, (array_agg(resource_id ORDER BY position))[1] AS sample
+                 FROM (SELECT resource_id, position, group_key AS key FROM batch_item WHERE NOT $2 AND batch_id = $1 AND status = 'open'
+                       UNION ALL
+                       SELECT i.resource_id, i.position, c.group_key FROM batch_item i JOIN batch_candidate c ON c.id = i.resource_id
+                       WHERE $2 AND i.batch_id = $1 AND i.status = 'open') open
+                 GROUP BY key) alike
            JOIN resource r ON r.id = alike.sample
            JOIN application a ON a.id = r.application_id
            LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
-           ORDER BY alike.resources DESC, r.id LIMIT $2"#,
+           ORDER BY alike.resources DESC, r.id LIMIT $3"#,
         id,
+        as_of == AsOf::Now,
         most,
     )
-    .fetch_all(&mut *conn)
-    .await?;
-    let digest = sqlx::query_scalar!(
-        r#"SELECT sha256(coalesce(string_agg(uuid_send(i.resource_id) || int4send(i.position) || coalesce(c.basis, ''), '' ORDER BY i.position), '')) AS "digest!"
-           FROM batch_item i LEFT JOIN batch_candidate c ON c.id = i.resource_id
-           WHERE i.batch_id = $1 AND i.status = 'open'"#,
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A digest of everything about each of the resources that a batch has not begun with that what would be done rests on.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn basis(conn: &mut PgConnection, id: Uuid, as_of: AsOf) -> Result<Vec<u8>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT sha256(coalesce(string_agg(uuid_send(resource_id) || int4send(position) || coalesce(basis, ''), '' ORDER BY position), '')) AS "digest!"
+           FROM (SELECT resource_id, position, basis FROM batch_item WHERE NOT $2 AND batch_id = $1 AND status = 'open'
+                 UNION ALL
+                 SELECT i.resource_id, i.position, c.basis FROM batch_item i LEFT JOIN batch_candidate c ON c.id = i.resource_id
+                 WHERE $2 AND i.batch_id = $1 AND i.status = 'open') open"#,
         id,
+        as_of == AsOf::Now,
     )
     .fetch_one(conn)
-    .await?;
-    Ok((rows, digest))
+    .await?)
 }
 
 /// Notes of the resources that a batch has not begun with what they rest on now; those that are gone are left out.

@@ -22,8 +22,8 @@ pub use act::{Resumed, abort, approve, ask_anew, pause, resume, roll_back};
 pub use create::{NewBatch, create, open_resources, refuse};
 pub use list::{Item, ItemFilter, Stage, failures, items, page, stages};
 pub use look::{
-    Dependents, Facet, Group, Likeness, Median, Setting, dependents, facets, group, look, medians, refresh, settings,
-    store,
+    AsOf, Dependents, Facet, Group, Likeness, Median, Setting, basis, dependents, facets, group, likenesses, medians,
+    refresh, settings, store,
 };
 pub use plan::{ItemPlan, Prospect, forget_plans, note_plan, plans, prospect, ways, workflow_before};
 pub use selector::{InvalidSelector, ProviderTerm, Selector};

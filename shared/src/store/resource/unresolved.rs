@@ -84,15 +84,16 @@ pub async fn lock_unresolved(conn: &mut PgConnection, limit: i64) -> Result<Vec<
     if locked.is_empty() {
         return Ok(Vec::new());
     }
-    unresolved(conn, &locked).await
+    unresolved(conn, &locked, &[]).await
 }
 
 /// What a decision about these (locked) resources goes by. Read with a snapshot taken after the locks were had: whoever changed
-/// an output before has marked these rows, and that mark is about to be taken away.
+/// an output before has marked these rows, and that mark is about to be taken away. `beside` are params that they may be given
+/// beside their own: what secrets those name is known too.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn unresolved(conn: &mut PgConnection, locked: &[ResourceId]) -> Result<Vec<Unresolved>> {
+pub async fn unresolved(conn: &mut PgConnection, locked: &[ResourceId], beside: &[&Value]) -> Result<Vec<Unresolved>> {
     let rows = sqlx::query!(
         r#"SELECT r.id AS "id: ResourceId", r.application_id AS "application_id: ApplicationId", a.name AS application, a.team,
                   coalesce(g.spec -> 'metadata', '{}') AS "metadata!", r.name, r.type AS kind, r.params || r.overrides AS "params!", r.resolved_params,
@@ -109,12 +110,13 @@ pub async fn unresolved(conn: &mut PgConnection, locked: &[ResourceId]) -> Resul
                             FROM resource_dependency d JOIN resource other ON other.id = d.depends_on_id
                             JOIN resource_user u ON u.resource_id = other.id AND u.application_id = a.id
                             WHERE d.resource_id = r.id AND d.wanted), '{}') AS "dependencies!",
-                  CASE WHEN strpos((r.params || r.overrides)::text, '${secrets.') > 0 THEN visible_secrets(a.id, a.team) ELSE '{}' END AS "secrets!"
+                  CASE WHEN strpos((r.params || r.overrides)::text || $2, '${secrets.') > 0 THEN visible_secrets(a.id, a.team) ELSE '{}' END AS "secrets!"
            FROM resource r
            JOIN application a ON a.id = r.application_id
            LEFT JOIN generation g ON g.application_id = a.id AND g.number = a.generation
            WHERE r.id = ANY ($1) ORDER BY r.id"#,
         &locked.iter().map(|id| id.0).collect::<Vec<_>>(),
+        beside.iter().map(ToString::to_string).collect::<String>(),
     )
     .fetch_all(conn)
     .await?;

@@ -12,11 +12,7 @@ use crate::{
         plan::Plan,
         run::{Operation, RunClass, RunKind, WaitReason},
     },
-    store::{
-        Result,
-        event::{self, NewEvent},
-        plan::PlanDigest,
-    },
+    store::{Result, plan::PlanDigest},
 };
 
 /// A run to make, `pending`.
@@ -81,7 +77,7 @@ pub struct Parent {
     pub depth: i16,
 }
 
-/// Makes the runs and their steps; six round trips however many there are. A run whose plan names a concurrency group
+/// Makes the runs and their steps; two round trips however many there are. A run whose plan names a concurrency group
 /// waits for the group's turn.
 ///
 /// # Errors
@@ -157,23 +153,48 @@ async fn insert(
     fn column<T>(runs: &[NewRun], pick: impl Fn(&NewRun) -> T) -> Vec<T> {
         runs.iter().map(pick).collect()
     }
+    let (mut ids, mut run_ids, mut names, mut positions, mut types) = (vec![], vec![], vec![], vec![], vec![]);
+    for run in runs {
+        for (position, (name, kind)) in (0i32..).zip(&run.steps) {
+            ids.push(StepId::new().0);
+            run_ids.push(run.id.0);
+            names.push(name.clone());
+            positions.push(position);
+            types.push(kind.clone());
+        }
+    }
+    let told = |run: &NewRun| {
+        json!({"operation": run.operation, "workflow": run.workflow, "provider": run.provider,
+               "provider_version": run.provider_version, "parent": parent.map(|parent| parent.run_id)})
+    };
     sqlx::query!(
-        "INSERT INTO run (id, root_run_id, kind, operation, resource_id, application_id, team, provider, provider_version,
-                          provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
-                          concurrency_group, parent_run_id, parent_step_id, depth, class, acts_for)
-         SELECT id, coalesce($21, id), kind, operation, resource_id, application_id, team, provider, provider_version,
-                provider_commit, workflow, plan_digest, inputs,
-                CASE WHEN concurrency_group IS NULL THEN reason ELSE 'ConcurrencyGroup' END, reason_detail, requested_by, queue,
-                -- A run that a step starts has what its parent was given.
-                priority + CASE WHEN $19::uuid IS NULL THEN coalesce((SELECT q.priority FROM queue q WHERE q.name = new.queue), 0::int2) ELSE 0::int2 END,
-                concurrency_group, $19, $20, $22, coalesce((SELECT above.class FROM run above WHERE above.id = $19), class),
-                string_to_array(acts_for, ',')
-         FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-                     $10::text[], $11::bytea[], $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[], $18::text[],
-                     $23::text[], $24::text[])
-              AS new (id, kind, operation, resource_id, application_id, team, provider, provider_version,
-                      provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
-                      concurrency_group, class, acts_for)",
+        "WITH new AS (
+             SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+                                  $9::text[], $10::text[], $11::bytea[], $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::text[],
+                                  $17::int2[], $18::text[], $23::text[], $24::text[], $30::jsonb[])
+                 AS new (id, kind, operation, resource_id, application_id, team, provider, provider_version,
+                         provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
+                         concurrency_group, class, acts_for, told)),
+         made AS (
+             INSERT INTO run (id, root_run_id, kind, operation, resource_id, application_id, team, provider, provider_version,
+                              provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
+                              concurrency_group, parent_run_id, parent_step_id, depth, class, acts_for)
+             SELECT id, coalesce($21, id), kind, operation, resource_id, application_id, team, provider, provider_version,
+                    provider_commit, workflow, plan_digest, inputs,
+                    CASE WHEN concurrency_group IS NULL THEN reason ELSE 'ConcurrencyGroup' END, reason_detail, requested_by, queue,
+                    -- A run that a step starts has what its parent was given.
+                    priority + CASE WHEN $19::uuid IS NULL THEN coalesce((SELECT q.priority FROM queue q WHERE q.name = new.queue), 0::int2) ELSE 0::int2 END,
+                    concurrency_group, $19, $20, $22, coalesce((SELECT above.class FROM run above WHERE above.id = $19), class),
+                    string_to_array(acts_for, ',')
+             FROM new),
+         steps AS (
+             INSERT INTO step (id, run_id, name, position, type, idempotency_key)
+             SELECT id, run_id, name, position, type, run_id || ':' || name
+             FROM UNNEST($25::uuid[], $26::uuid[], $27::text[], $28::int[], $29::text[]) AS step (id, run_id, name, position, type)),
+         teams AS (INSERT INTO team (name) SELECT DISTINCT team FROM new ON CONFLICT DO NOTHING),
+         queues AS (INSERT INTO queue (name) SELECT DISTINCT queue FROM new ON CONFLICT DO NOTHING)
+         INSERT INTO event (type, application_id, resource_id, run_id, actor, data)
+         SELECT $31, application_id, resource_id, id, requested_by, told FROM new",
         &column(runs, |run| run.id.0),
         &column(runs, |run| run.kind.as_str()) as &[&str],
         &column(runs, |run| run.operation.as_str()) as &[&str],
@@ -199,52 +220,15 @@ async fn insert(
         &column(runs, |run| run.class.as_str()) as &[&str],
         // An array of arrays of different lengths is none in Postgres, and no team has a comma in its name.
         &column(runs, |run| run.acts_for.join(",")),
-    )
-    .execute(&mut *conn)
-    .await?;
-
-    let (mut ids, mut run_ids, mut names, mut positions, mut types) = (vec![], vec![], vec![], vec![], vec![]);
-    for run in runs {
-        for (position, (name, kind)) in (0i32..).zip(&run.steps) {
-            ids.push(StepId::new().0);
-            run_ids.push(run.id.0);
-            names.push(name.clone());
-            positions.push(position);
-            types.push(kind.clone());
-        }
-    }
-    sqlx::query!(
-        "INSERT INTO step (id, run_id, name, position, type, idempotency_key)
-         SELECT id, run_id, name, position, type, run_id || ':' || name
-         FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[]) AS new (id, run_id, name, position, type)",
         &ids,
         &run_ids,
         &names,
         &positions,
         &types,
+        &column(runs, told),
+        events::RUN_CREATED,
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    sqlx::query!(
-        "WITH named AS (INSERT INTO team (name) SELECT DISTINCT * FROM UNNEST($2::text[]) ON CONFLICT DO NOTHING)
-         INSERT INTO queue (name) SELECT DISTINCT * FROM UNNEST($1::text[]) ON CONFLICT DO NOTHING",
-        &column(runs, |run| run.queue.clone()),
-        &column(runs, |run| run.team.clone()),
-    )
-    .execute(&mut *conn)
-    .await?;
-    let created: Vec<NewEvent> = runs
-        .iter()
-        .map(|run| NewEvent {
-            kind: events::RUN_CREATED.into(),
-            application_id: run.application_id,
-            resource_id: run.resource_id,
-            run_id: Some(run.id),
-            actor: Some(run.requested_by.clone()),
-            data: json!({"operation": run.operation, "workflow": run.workflow, "provider": run.provider,
-                         "provider_version": run.provider_version, "parent": parent.map(|parent| parent.run_id)}),
-            ..NewEvent::default()
-        })
-        .collect();
-    event::append(conn, &created).await
+    Ok(())
 }

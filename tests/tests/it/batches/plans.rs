@@ -1,7 +1,7 @@
 //! What a batch would run can be looked at before it begins.
 
 use anyhow::Context as _;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::store::prune::prune;
 use tests::stack::{Options, Stack};
@@ -129,5 +129,37 @@ async fn another_preview_has_other_plans() -> anyhow::Result<()> {
     let second = batch.look().await?;
     let run = |batch: &Value| batch["preview"]["groups"][0]["plan"]["run_id"].clone();
     assert!(run(&second).is_string() && run(&second) != run(&first), "{second:#}");
+    stack.finish().await
+}
+
+#[tokio::test]
+async fn a_secret_that_only_the_batch_names_is_known_to_its_plan_and_to_its_runs() -> anyhow::Result<()> {
+    let stack = Stack::start(scripted()).await?;
+    seed(&stack, 3).await?;
+    let secret = json!({"value": "ultramarine"}).to_string();
+    let put = stack.client.send(Method::PUT, "/api/teams/team-0/secrets/PAINT", &[], Some(secret)).await?;
+    assert_eq!(put.status, StatusCode::OK, "{:#}", put.body);
+    let batch = Fleet::create(&stack, &json!({"params": {"paint": "${secrets.PAINT}"}})).await?;
+    batch.until("is planned", |it| statuses(it) == ["ready"]).await?;
+    batch.approve().await?;
+    let over = batch.becomes("completed").await?;
+    assert_eq!((&over["succeeded"], &over["failed"]), (&json!(3), &json!(0)), "{over:#}");
+    let sealed = "SELECT count(*) FROM resource WHERE applied_params ->> 'paint' LIKE '%[slipway-%'";
+    assert_eq!(stack.count(sealed).await?, 3, "what was applied names the secret by a token");
+    let open = "SELECT count(*) FROM run WHERE inputs::text LIKE '%ultramarine%'";
+    assert_eq!(stack.count(open).await?, 0);
+
+    // And the way back from params that name none to those that name one.
+    let plain = Fleet::create(
+        &stack,
+        &json!({"select": "type=vessel", "provider_version": null, "params": {"paint": "white"}}),
+    )
+    .await?;
+    plain.approve().await?;
+    plain.becomes("completed").await?;
+    plain.act("rollback", &json!({})).await?;
+    plain.becomes("rolled_back").await?;
+    assert_eq!(stack.count(sealed).await?, 3, "they name it again");
+    batch.assert_once().await?;
     stack.finish().await
 }

@@ -1,0 +1,30 @@
+#!/bin/bash
+# Builds the program of the image `rules` into .slipway/slipway-rules, static, so that it runs on whatever the image's base
+# is; nothing to do when it is there as its sources are. Most of what it is made of the build of Slipway itself needs too.
+set -euo pipefail
+# shellcheck source=deploy/local/say.sh
+source "$(dirname "$0")/say.sh"
+export PATH=$PATH:$HOME/.cargo/bin
+cd "$root"
+mkdir -p "$state"
+program=$state/slipway-rules
+
+digest() {
+  {
+    find worker/rules -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    sha256sum Cargo.lock rust-toolchain.toml
+  } | sha256sum
+}
+wanted=$(digest)
+if [[ ${1:-} == digest ]]; then
+  echo "$wanted"
+  exit
+fi
+# Who comes second waits for the first one's, not for whatever else cargo builds then.
+exec 9> "$state/slipway-rules.lock"
+flock 9
+[[ ! -x $program || $(cat "$program.of" 2> /dev/null) != "$wanted" ]] || exit 0
+patiently "$state/slipway-rules.log" "compiling slipway-rules" \
+  cargo rustc --locked --quiet --package rules --bin slipway-rules -- -C target-feature=+crt-static -C strip=symbols
+install "${CARGO_TARGET_DIR:-target}/debug/slipway-rules" "$program"
+echo "$wanted" > "$program.of"
