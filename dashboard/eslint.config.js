@@ -39,6 +39,9 @@ export default tseslint.config(
     languageOptions: {
       globals: {
         document: 'readonly',
+        dispatchEvent: 'readonly',
+        Event: 'readonly',
+        fetch: 'readonly',
         scrollTo: 'readonly',
         innerWidth: 'readonly',
         requestAnimationFrame: 'readonly',

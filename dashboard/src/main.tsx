@@ -8,7 +8,7 @@ import { createRoot } from 'react-dom/client';
 
 import { asProblem } from './api/problem';
 import { begin } from './design/preferences';
-import { watch } from './live/live';
+import { unlessPaused, watch } from './live/live';
 import { makeRouter } from './router';
 
 begin();
@@ -19,6 +19,7 @@ const client = new QueryClient({
       // What may pass is asked for again; what was refused is refused again.
       retry: (failures, error) => failures < 2 && asProblem(error).passing,
       staleTime: 1000,
+      ...unlessPaused,
     },
   },
 });

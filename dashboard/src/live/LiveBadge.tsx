@@ -1,8 +1,6 @@
-import { useQueryClient } from '@tanstack/react-query';
-
 import { Time } from '../design/Time';
 import { Icon } from '../design/Icon';
-import { pause, useLiveState } from './live';
+import { togglePause, useLiveState } from './live';
 import './live.css';
 
 const MEANINGS = {
@@ -15,7 +13,6 @@ const MEANINGS = {
 /** Whether what is shown is of now, and the switch that lets it stand still. */
 export function LiveBadge() {
   const { paused, failing, heardAt, stream } = useLiveState();
-  const client = useQueryClient();
   const told = stream !== 'refused' && stream !== 'lost';
   const word = paused ? 'Paused' : failing ? 'Stale' : told ? 'Live' : 'Polling';
   return (
@@ -34,10 +31,7 @@ export function LiveBadge() {
         className="live-switch"
         aria-label={paused ? 'Go on updating' : 'Pause updating'}
         title={paused ? 'Go on updating' : 'Pause updating'}
-        onClick={() => {
-          pause(!paused);
-          if (paused) void client.invalidateQueries();
-        }}
+        onClick={togglePause}
       >
         <Icon name={paused ? 'play' : 'pause'} />
       </button>

@@ -49,18 +49,23 @@ export function useLiveState(): LiveState {
   );
 }
 
-/** Lets the page stand still, or move again. */
-export function pause(paused: boolean): void {
-  change({ paused });
+/** Whom all is asked through, since pages are watched. */
+let asked: QueryClient | undefined;
+
+/** Lets the page stand still, or move again: then all that it shows is asked for, whoever says so and however. */
+export function togglePause(): void {
+  change({ paused: !state.paused });
+  if (!state.paused) void asked?.invalidateQueries();
 }
 
-/** The one or the other, whichever it is not. */
-export function togglePause(): void {
-  pause(!state.paused);
-}
+const moving = () => !state.paused;
+
+/** The part of every query's options that lets a page stand still: who comes back to it, or to the network, has nothing asked. */
+export const unlessPaused = { refetchOnWindowFocus: moving, refetchOnReconnect: moving };
 
 /** Keeps pages true. Called once; tells what follows a page's path. */
 export function watch(client: QueryClient): (path: string) => void {
+  asked = client;
   client.getQueryCache().subscribe((event) => {
     if (event.type !== 'updated') return;
     if (event.action.type === 'success') change({ heardAt: Date.now(), failing: false });
@@ -79,7 +84,10 @@ export function watch(client: QueryClient): (path: string) => void {
       if (event.name === 'ready') begun = true;
       if (event.name === 'message') asker.about(kindOf(event));
     },
-    alive: () => change({ heardAt: Date.now() }),
+    // While it stands still, what is shown is as old as it is, whatever the stream says.
+    alive: () => {
+      if (!state.paused) change({ heardAt: Date.now() });
+    },
     told: (now) => {
       if (now !== state.stream) change({ stream: now });
     },

@@ -20,6 +20,7 @@ import { Section } from '../../design/Page';
 import { Problem } from '../../design/Problem';
 import { PagedTable, type Column } from '../../design/Table';
 import { Time } from '../../design/Time';
+import { useLive } from '../../live/live';
 import { Changes } from '../../score/Changes';
 import { yamlOf } from '../../score/yaml';
 
@@ -34,7 +35,7 @@ export function Generations({
   onOpen: (number: number | undefined) => void;
 }) {
   const [back, setBack] = useState<number>();
-  const query = useInfiniteQuery(generationList(application.name));
+  const query = useInfiniteQuery({ ...generationList(application.name), ...useLive(3) });
   const may = useMay('application.rollback', `application/${application.name}`);
   const columns: readonly Column<Generation>[] = [
     {

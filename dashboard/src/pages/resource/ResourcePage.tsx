@@ -153,18 +153,21 @@ function Runs({ id, name }: { id: string; name: string }) {
   );
 }
 
+/** As they are asked for. What they became may hold others' secrets: the run that was given them shows it to who may see it. */
 function Params({ resource: it }: { resource: ResourceDetail }) {
   const asked = Object.keys(it.params).length > 0;
-  const seen = it.applied_params ?? it.resolved_params;
   return (
     <Section title="Params">
       <h3>As the Score file asks</h3>
       {asked ? <Json value={it.params} label="Params as asked for" /> : <p className="quiet">It asks for none.</p>}
-      {seen != null && (
-        <>
-          <h3>{it.applied_params == null ? 'As the last run saw them' : 'As they were applied'}</h3>
-          <Json value={seen} label="Params as applied" />
-        </>
+      {asked && it.last_run_id != null && (
+        <p className="quiet">
+          With what placeholders stood for, they are among the inputs of{' '}
+          <Link to="/runs/$id" params={{ id: it.last_run_id }}>
+            its last run
+          </Link>
+          .
+        </p>
       )}
     </Section>
   );
