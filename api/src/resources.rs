@@ -117,15 +117,19 @@ pub(crate) async fn get(
     let visible = grant.mentions().await?;
     let row = resource_list::find_as(pool, id, visible.clone()).await?;
     let row = row.ok_or_else(|| Problem::not_found("resource", id))?;
-    if reveal && !row.sensitive_outputs.is_empty() {
+    // What it was made of may be another resource's secret, or a team's.
+    let sealed = |params: &Option<Value>| params.as_ref().is_some_and(token::is_in);
+    let params_too = sealed(&row.resolved_params) || sealed(&row.applied_params);
+    if reveal && (params_too || !row.sensitive_outputs.is_empty()) {
+        let shown = json!({"names": row.sensitive_outputs, "params": params_too});
         let entry = trail.entry("resource.reveal", format!("resource/{id}"));
-        audit::append(pool, &entry.after(json!({"names": row.sensitive_outputs}))).await?;
+        audit::append(pool, &entry.after(shown.clone())).await?;
         let revealed = NewEvent {
             kind: events::OUTPUTS_REVEALED.into(),
             application_id: Some(row.application_id),
             resource_id: Some(id),
             actor: Some(caller.name),
-            data: json!({"names": row.sensitive_outputs}),
+            data: shown,
             ..NewEvent::default()
         };
         event::append(pool, &[revealed]).await?;

@@ -133,6 +133,12 @@ resources:
     for step in ["first", "second"] {
         assert_eq!(steps.iter().filter(|it| **it == step).count(), 1, "{said:#}");
     }
+    // So is that a person was shown what it was made of.
+    let id = made["id"].as_str().context("no id")?;
+    let shown = stack.client.get(&format!("/api/resources/{id}?reveal=true")).await?;
+    assert_eq!(shown["applied_params"]["value"], VALUE, "{shown:#}");
+    let seen = stack.client.get(&format!("/api/audit?action=resource.reveal&object=resource/{id}")).await?;
+    assert_eq!(seen["items"][0]["after"]["params"], true, "{seen:#}");
     assert_eq!(said["items"][0]["actor_kind"], "worker");
     assert_eq!(said["items"][0]["after"]["given"], json!([{"name": "GREETING", "version": 1, "of": "team"}]));
     stack.finish().await
