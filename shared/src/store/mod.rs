@@ -215,7 +215,7 @@ impl Store {
     /// # Errors
     /// When no connection can be had within 5 s.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        Ok(self.pool.begin().await?)
+        begin(&self.pool, "BEGIN").await
     }
 
     /// Begins a transaction of short statements that find their rows by key, as a submission is: each keeps one plan, by
@@ -224,8 +224,7 @@ impl Store {
     /// # Errors
     /// When no connection can be had within 5 s.
     pub async fn begin_short(&self) -> Result<Transaction<'static, Postgres>> {
-        let begin = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
-        Ok(self.pool.begin_with(begin).await?)
+        begin(&self.pool, "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off").await
     }
 
     /// Brings the schema up to date, as `database.migration_url` says. Safe to call from several processes at once; where
@@ -281,6 +280,15 @@ impl Store {
         inner.listen(CHANNEL).await?;
         Ok(Listener { inner })
     }
+}
+
+/// Begins a transaction by this statement, to its end even when nobody waits for it any more: a request whose client is gone, a
+/// call that ran out of its time. Given up between BEGIN and its answer, sqlx hands the connection to the next one as if nothing
+/// were open on it, and what that one writes is committed with somebody else's work, or never.
+async fn begin(pool: &PgPool, statement: &'static str) -> Result<StoreTransaction> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+    Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
 }
 
 /// Waits for NOTIFYs, on a connection of its own that is never in a transaction.

@@ -1,5 +1,6 @@
 //! The protocol of leases and fences, on a real Postgres: what design and model promise, the SQL keeps.
 
+mod cancelled;
 mod world;
 
 use std::time::Duration;

@@ -2,7 +2,10 @@
 
 use sqlx::PgPool;
 
-use crate::{domain::ids::ResourceId, store::Result};
+use crate::{
+    domain::ids::ResourceId,
+    store::{Result, begin},
+};
 
 /// Marks what names outputs of resources that changed to be compared again; up to `limit` such resources. Returns how many.
 ///
@@ -18,7 +21,7 @@ pub async fn mark_dependents(pool: &PgPool, limit: i64) -> Result<usize> {
     if due.is_empty() {
         return Ok(0);
     }
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, "BEGIN").await?;
     let due: Vec<_> = due.into_iter().map(|id| id.0).collect();
     // All at once in the order of identities, as everyone locks resources; this transaction holds no other lock.
     sqlx::query!(
