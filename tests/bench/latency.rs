@@ -48,6 +48,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
             .add(Figure::new(format!("{what} submitted to step started, p50"), half, "ms").goal(goal, half < GOAL_MS));
         report.add(Figure::new(format!("{what} submitted to step started, p99"), percentile(values, 0.99), "ms"));
     }
+    report.add(Figure::new("  beside: one question to Postgres and its answer, p50", round_trip(&stack).await?, "ms"));
     for (name, phase) in PHASES {
         let sql = format!(
             "SELECT (1000 * percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM {phase})))::float8 FROM run r WHERE kind = 'golden_path'"
@@ -56,6 +57,18 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         report.add(Figure::new(format!("  golden path, {name}, p50"), half, "ms"));
     }
     stack.finish().await
+}
+
+/// What the smallest question to Postgres takes here, in ms: some thirty of them are on the way.
+async fn round_trip(stack: &Stack) -> anyhow::Result<f64> {
+    let mut conn = stack.pool.acquire().await?;
+    let mut taken = Vec::new();
+    for _ in 0..ROUNDS {
+        let began = std::time::Instant::now();
+        sqlx::query("SELECT 1").execute(&mut *conn).await?;
+        taken.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(percentile(&mut taken, 0.5))
 }
 
 /// The way of a run, as its row tells it.
