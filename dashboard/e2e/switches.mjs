@@ -18,7 +18,7 @@ async function askedOnReturn(page) {
     document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
     for (const name of ['focus', 'offline', 'online']) dispatchEvent(new Event(name));
     // Is answered when what they led to was long sent.
-    await fetch(document.URL);
+    await fetch(document.URL, { headers: { accept: 'text/html' } });
   });
   page.off('request', note);
   return paths.filter((path) => path.startsWith('/api/') && path !== '/api/events/stream');
