@@ -18,7 +18,7 @@ deploy/local/images.sh
 trap '"$root/deploy/local/test-services.sh" stop "$services"' EXIT
 stage "starting a Postgres and a Redis"
 # A benchmark's Postgres writes to its disk, as a real one does.
-TEST_POSTGRES_OPTIONS='-c fsync=on' deploy/local/test-services.sh start "$services"
+TEST_POSTGRES_OPTIONS='-c fsync=on -c full_page_writes=on -c wal_level=replica' deploy/local/test-services.sh start "$services"
 # shellcheck source=/dev/null
 source "$services/env"
 export SQLX_OFFLINE=true
