@@ -116,10 +116,20 @@ pub(crate) async fn get(
     }
     let visible = grant.mentions().await?;
     let row = resource_list::find_as(pool, id, visible.clone()).await?;
-    let row = row.ok_or_else(|| Problem::not_found("resource", id))?;
-    // What it was made of may be another resource's secret, or a team's.
-    let sealed = |params: &Option<Value>| params.as_ref().is_some_and(token::is_in);
-    let params_too = sealed(&row.resolved_params) || sealed(&row.applied_params);
+    let mut row = row.ok_or_else(|| Problem::not_found("resource", id))?;
+    // Params may hold what another resource gave back as sensitive.
+    let (mut resolved_params, mut applied_params) =
+        (row.resolved_params.clone().filter(|_| reveal), row.applied_params.clone().filter(|_| reveal));
+    let mut params_too = false;
+    if reveal && let Some(team) = secret::team_of_resource(pool, id).await? {
+        row.outputs = app.seals.reveal(&app.store, &team, row.outputs).await?;
+        for params in [&mut resolved_params, &mut applied_params].into_iter().flatten() {
+            let opened = app.seals.reveal(&app.store, &team, params.clone()).await?;
+            params_too |= opened != *params;
+            *params = opened;
+        }
+    }
+    // What it was made of may be another resource's secret.
     if reveal && (params_too || !row.sensitive_outputs.is_empty()) {
         let shown = json!({"names": row.sensitive_outputs, "params": params_too});
         let entry = trail.entry("resource.reveal", format!("resource/{id}"));
@@ -133,16 +143,6 @@ pub(crate) async fn get(
             ..NewEvent::default()
         };
         event::append(pool, &[revealed]).await?;
-    }
-    let mut row = row;
-    // Params may hold what another resource gave back as sensitive.
-    let (mut resolved_params, mut applied_params) =
-        (row.resolved_params.clone().filter(|_| reveal), row.applied_params.clone().filter(|_| reveal));
-    if reveal && let Some(team) = secret::team_of_resource(pool, id).await? {
-        row.outputs = app.seals.reveal(&app.store, &team, row.outputs).await?;
-        for params in [&mut resolved_params, &mut applied_params].into_iter().flatten() {
-            *params = app.seals.reveal(&app.store, &team, std::mem::take(params)).await?;
-        }
     }
     let detail = ResourceDetail {
         resource: ResourceView::of(row, reveal),
