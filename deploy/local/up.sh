@@ -49,7 +49,8 @@ fi
 trap 'kill $(jobs -pr) 2> /dev/null || true' EXIT
 stage "looking for what is missing"
 # Compiled while packages and npm are fetched, where there is what compiles: they wait for the network, it for the processors.
-if command -v cargo > /dev/null && command -v cc > /dev/null; then
+# The first call may fetch the toolchain, which two at once cannot.
+if command -v cc > /dev/null && command -v cargo > /dev/null && cargo --version > /dev/null 2>&1; then
   "$root/deploy/local/rules.sh" &
 fi
 "$root/deploy/local/packages.sh"
