@@ -17,9 +17,6 @@ use crate::{
     store::Result,
 };
 
-/// From this many items on it is quicker to read all resources once than each by its key.
-const MANY: i64 = 20_000;
-
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct NewBatch {
@@ -90,10 +87,6 @@ pub async fn create(conn: &mut PgConnection, new: &NewBatch, most: i64) -> Resul
     let (count, teams) = choose(&mut *conn, id, new, most).await?;
     if count == 0 || count > most {
         return Ok((id, count));
-    }
-    if count > MANY {
-        // Postgres takes what this transaction wrote for a few rows, and would look up each by itself.
-        sqlx::raw_sql("SET LOCAL enable_nestloop = off").execute(&mut *conn).await?;
     }
     // A wave that no resource is of is none: the numbers have no gaps.
     sqlx::query!(
