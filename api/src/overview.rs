@@ -110,22 +110,33 @@ pub(crate) async fn overview(State(app): State<AppState>, grant: Grant) -> Resul
     let pool = app.store.pool();
     let (runs_of, resources_of) = (grant.visible(Action::RunRead).await?, grant.visible(Action::ResourceRead).await?);
     let approvals_of = grant.visible(Action::ApprovalRead).await?;
-    let figures = queue::page(pool, app.gone_after_s(), None, QUEUES).await?;
-    let workers = worker_list::summary(pool, app.gone_after_s()).await?;
     let now = Utc::now();
-    let mut hour = Tally::default();
     let from = now - TimeDelta::hours(1);
-    for minute in minute::between(pool, &[minute::ALL_QUEUES.to_owned()], from, now).await? {
-        hour.add(&minute);
-    }
     let failed = Filter { statuses: vec![RunStatus::Failed], visible: runs_of.clone(), ..Filter::default() };
-    let failures = run_list::page(pool, &failed, Place::Newest, FAILURES).await?;
+    // Side by side: the page's reader waits for the slowest, and not for the sum.
+    let queues = async { views(&app, queue::page(pool, app.gone_after_s(), None, QUEUES).await?).await };
+    let lately = async {
+        let workers = worker_list::summary(pool, app.gone_after_s()).await?;
+        let mut hour = Tally::default();
+        for minute in minute::between(pool, &[minute::ALL_QUEUES.to_owned()], from, now).await? {
+            hour.add(&minute);
+        }
+        let failures = run_list::page(pool, &failed, Place::Newest, FAILURES).await?;
+        Ok::<_, Problem>((workers, hour, failures))
+    };
+    let counts = async {
+        let runs = tally::runs(pool, runs_of.teams()).await?;
+        let resources = tally::resources(pool, resources_of.teams()).await?;
+        Ok::<_, Problem>((runs, resources, approval::count_open(pool, approvals_of.teams()).await?))
+    };
+    let (queues, (workers, hour, failures), (runs, resources, approvals_open)) =
+        tokio::try_join!(queues, lately, counts)?;
     Ok(Json(Overview {
-        runs: tally::runs(pool, runs_of.teams()).await?,
-        resources: tally::resources(pool, resources_of.teams()).await?,
-        approvals_open: approval::count_open(pool, approvals_of.teams()).await?,
+        runs,
+        resources,
+        approvals_open,
         failures: failures.into_iter().map(FailureView::from).collect(),
-        queues: views(&app, figures).await?,
+        queues,
         workers: WorkersView {
             serving: workers.serving,
             cordoned: workers.cordoned,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use shared::store::Listener;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -11,8 +14,10 @@ use crate::{
     tasks::{Pass, Scheduler, Task, bulk, deliver, notify, stream},
 };
 
-/// Passes over the woken tasks before the timer gets its turn, however much there is to do.
+/// Passes over the other woken tasks before the sources get their turn, however much there is to do.
 const MAX_PASSES: usize = 64;
+/// How long those leave Postgres to the run that begins now; as nothing beside a container's start.
+const HOLD_OFF: Duration = Duration::from_millis(20);
 /// A pass that takes longer is given up; its transaction rolls back.
 const PASS_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -38,10 +43,19 @@ async fn work(scheduler: &Scheduler) {
     }
 }
 
+/// Listens, and has both kinds of passes done at every NOTIFY, and by a timer behind it.
 async fn woken(scheduler: &Scheduler) {
+    let (soon, later) = (Notify::new(), Notify::new());
+    tokio::select! {
+        () = listen(scheduler, &soon, &later) => {}
+        () = first(scheduler, &soon) => {}
+        () = rest(scheduler, &soon, &later) => {}
+    }
+}
+
+async fn listen(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
     let period = Duration::from_millis(scheduler.config.scheduler.period_ms);
     let mut listener: Option<Listener> = None;
-    let mut heard = false;
     loop {
         // Listen before looking: what is committed after the look then wakes us.
         if listener.is_none() {
@@ -54,30 +68,12 @@ async fn woken(scheduler: &Scheduler) {
                 Err(_) => None,
             };
         }
-        let mut all = true;
-        for _ in 0..MAX_PASSES {
-            let mut worked = submitted(scheduler).await == Pass::Worked;
-            // What these two did is nothing to the others, which have looked since; and the run that was promoted begins at
-            // this moment, on the same database.
-            if std::mem::take(&mut all) {
-                for task in Task::WOKEN {
-                    all |= attempt(scheduler, task).await == Pass::Worked;
-                }
-                worked |= all;
-            }
-            if !worked {
-                break;
-            }
-        }
-        // After the passes: somebody waits for what they do, and nobody for a look at the sources.
-        if std::mem::take(&mut heard) {
-            scheduler.providers.wake();
-        }
+        soon.notify_one();
+        later.notify_one();
         match &mut listener {
             None => sleep(period).await,
             Some(connected) => match timeout(period, connected.woken()).await {
-                Ok(Ok(())) => heard = true,
-                Err(_) => {}
+                Ok(Ok(())) | Err(_) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "lost the connection that listens to Postgres");
                     listener = None;
@@ -85,6 +81,37 @@ async fn woken(scheduler: &Scheduler) {
                 }
             },
         }
+    }
+}
+
+/// What somebody waits for at this moment: from what was submitted to tickets.
+async fn first(scheduler: &Scheduler, soon: &Notify) {
+    loop {
+        soon.notified().await;
+        while submitted(scheduler).await == Pass::Worked {}
+    }
+}
+
+/// The other woken tasks, and a look at the sources, which nobody waits for. What the two above did is nothing to these; what these
+/// do may be more for those.
+async fn rest(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
+    loop {
+        later.notified().await;
+        // What was promoted begins at this moment, on the same database.
+        sleep(HOLD_OFF).await;
+        for _ in 0..MAX_PASSES {
+            let mut worked = false;
+            for task in Task::WOKEN {
+                if attempt(scheduler, task).await == Pass::Worked {
+                    worked = true;
+                    soon.notify_one();
+                }
+            }
+            if !worked {
+                break;
+            }
+        }
+        scheduler.providers.wake();
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) enum Task {
 
 impl Task {
     /// Those that a NOTIFY wakes, and the timer behind it, after `resolve` and `promote`: what `advance` and `waits` let go on
-    /// is promoted in the pass that follows at once.
+    /// wakes those two.
     pub(crate) const WOKEN: [Self; 5] = [Self::Advance, Self::Waits, Self::Read, Self::Batches, Self::Requeue];
     /// Those that wait for time to pass.
     pub(crate) const TIMED: [Self; 10] = [
