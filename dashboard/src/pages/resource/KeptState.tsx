@@ -13,12 +13,13 @@ import { Problem } from '../../design/Problem';
 import { PagedTable, type Column } from '../../design/Table';
 import { Time } from '../../design/Time';
 import { figure, short } from '../../design/words';
+import { useLive } from '../../live/live';
 
 type Version = Schema<'VersionView'>;
 
 /** The versions of the state that a tool keeps for it, as Terraform does. Most resources have none: nothing is shown then. */
 export function KeptState({ id }: { id: string }) {
-  const query = useInfiniteQuery({ ...stateVersions(id), retry: false });
+  const query = useInfiniteQuery({ ...stateVersions(id), ...useLive(5), retry: false });
   const data = query.data ?? [];
   const [back, setBack] = useState<number>();
   const mayBack = useMay('state.rollback', `resource/${id}`);
