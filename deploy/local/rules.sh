@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the program of the image `rules` into .slipway/slipway-rules, static, so that it runs on whatever the image's base
-# is; nothing to do when it is there as its sources are. Most of what it is made of the build of Slipway itself needs too.
+# is; nothing to do when it is there as its sources are.
 set -euo pipefail
 # shellcheck source=deploy/local/say.sh
 source "$(dirname "$0")/say.sh"
@@ -24,7 +24,10 @@ fi
 exec 9> "$state/slipway-rules.lock"
 flock 9
 [[ ! -x $program || $(cat "$program.of" 2> /dev/null) != "$wanted" ]] || exit 0
+# As the whole workspace has it, so that what it is made of has the features that Slipway's own build needs: alone it has fewer,
+# and half of it would be compiled twice.
 patiently "$state/slipway-rules.log" "compiling slipway-rules" \
-  cargo rustc --locked --quiet --package rules --bin slipway-rules -- -C target-feature=+crt-static -C strip=symbols
+  env RUSTC_WORKSPACE_WRAPPER="$root/deploy/local/rustc-static.sh" \
+  cargo build --locked --quiet --workspace --bin slipway-rules
 install "${CARGO_TARGET_DIR:-target}/debug/slipway-rules" "$program"
 echo "$wanted" > "$program.of"

@@ -60,7 +60,7 @@ stage "building, and making the step images beside it"
 "$root/deploy/local/images.sh" &
 images=$!
 "$root/deploy/local/dashboard.sh" optional
-SQLX_OFFLINE=true cargo build --locked --package cli --bin slipway
+SQLX_OFFLINE=true cargo build --locked --workspace --bin slipway
 wait "$images"
 trap - EXIT
 stage "starting Slipway"
