@@ -11,7 +11,7 @@ answers() { timeout 10 docker version --format '{{.Server.Version}}' > /dev/null
 
 # Whether the pid in the file is still the engine that we started, and not another process with its number.
 ours_runs() {
-  [[ -s $pid_file ]] && tr '\0' ' ' < "/proc/$(< "$pid_file")/cmdline" 2> /dev/null | grep -q "^[^ ]*dockerd "
+  [[ -s $pid_file ]] && tr '\0' ' ' 2> /dev/null < "/proc/$(< "$pid_file")/cmdline" | grep -q "^[^ ]*dockerd "
 }
 
 start() {

@@ -15,7 +15,7 @@ lines=${LINES:-$((10 * runs))}
 runs || die "Slipway is not running: make up"
 # Its own Postgres says, by how it was started, where it is and where its secrets are.
 server=''
-read -ra children < <(cat /proc/"$(< "$pid_file")"/task/*/children | tr '\n' ' ')
+read -ra children <<< "$(cat /proc/"$(< "$pid_file")"/task/*/children 2> /dev/null | tr '\n' ' ')"
 for child in "${children[@]}"; do
   command=$(tr '\0' ' ' < "/proc/$child/cmdline")
   if [[ $command =~ -D\ ([^ ]+)/postgres\  ]]; then server=$command data=${BASH_REMATCH[1]}; fi

@@ -18,6 +18,8 @@ use crate::{
 const MAX_PASSES: usize = 64;
 /// How long those leave Postgres to the run that begins now; as nothing beside a container's start.
 const HOLD_OFF: Duration = Duration::from_millis(20);
+/// How long a pass over what was submitted leaves the database to what it has just promoted, where it took all that there was.
+const SETTLES: Duration = Duration::from_millis(8);
 /// A pass that takes longer is given up; its transaction rolls back.
 const PASS_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -88,7 +90,13 @@ async fn listen(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
 async fn first(scheduler: &Scheduler, soon: &Notify) {
     loop {
         soon.notified().await;
-        while submitted(scheduler).await == Pass::Worked {}
+        loop {
+            match submitted(scheduler).await {
+                Pass::Idle => break,
+                Pass::Worked => sleep(SETTLES).await,
+                Pass::Full => {}
+            }
+        }
     }
 }
 
@@ -102,7 +110,7 @@ async fn rest(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
         for _ in 0..MAX_PASSES {
             let mut worked = false;
             for task in Task::WOKEN {
-                if attempt(scheduler, task).await == Pass::Worked {
+                if attempt(scheduler, task).await != Pass::Idle {
                     worked = true;
                     soon.notify_one();
                 }
@@ -120,9 +128,9 @@ async fn rest(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
 async fn submitted(scheduler: &Scheduler) -> Pass {
     match tokio::join!(attempt(scheduler, Task::Resolve), attempt(scheduler, Task::Promote)) {
         (Pass::Idle, promoted) => promoted,
-        (Pass::Worked, _) => {
-            attempt(scheduler, Task::Promote).await;
-            Pass::Worked
+        (resolved @ (Pass::Worked | Pass::Full), before) => {
+            let after = attempt(scheduler, Task::Promote).await;
+            if [resolved, before, after].contains(&Pass::Full) { Pass::Full } else { Pass::Worked }
         }
     }
 }
@@ -134,8 +142,7 @@ async fn timed(scheduler: &Scheduler) {
             if *at <= Instant::now() {
                 let pass = attempt(scheduler, *task).await;
                 let period = task.period(&scheduler.config);
-                *at =
-                    Instant::now() + if pass == Pass::Worked { period.min(Duration::from_millis(100)) } else { period };
+                *at = Instant::now() + if pass == Pass::Idle { period } else { period.min(Duration::from_millis(100)) };
             }
         }
         let next = due.iter().map(|(_, at)| *at).min().unwrap_or_else(Instant::now);

@@ -54,11 +54,17 @@ pub(crate) enum Pass {
     Idle,
     /// Something was done; there may be more.
     Worked,
+    /// As much was done as a pass does at most: there is more.
+    Full,
 }
 
 impl Pass {
     fn of(count: usize) -> Self {
-        if count == 0 { Self::Idle } else { Self::Worked }
+        match i64::try_from(count) {
+            Ok(0) => Self::Idle,
+            Ok(count) if count < BATCH => Self::Worked,
+            Ok(_) | Err(_) => Self::Full,
+        }
     }
 }
 

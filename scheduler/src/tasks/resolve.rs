@@ -104,5 +104,5 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     resource::attach_all(&mut tx, &attachments).await?;
     event::append(&mut *tx, &events).await?;
     tx.commit().await.map_err(StoreError::from)?;
-    Ok(Pass::Worked)
+    Ok(Pass::of(unresolved.len()))
 }
