@@ -9,6 +9,8 @@ use tests::{
     stack::{Options, Stack},
 };
 
+use super::world::World;
+
 const SLOTS: u32 = 4;
 /// Two step times: every slot was given twice.
 const MOST_BEFORE: i64 = 2 * SLOTS as i64;
@@ -43,4 +45,31 @@ async fn one_run_is_among_the_next_two_turns_of_the_slots_while_another_team_has
     // At no time were more tickets out than there are slots: no run of the crowd was queued in front of one of the few.
     assert!(stack.count("SELECT count(*) FROM run WHERE status = 'queued'").await? <= i64::from(SLOTS));
     stack.finish().await
+}
+
+/// Passes over the lines of ready runs that one promotion makes.
+async fn walks(world: &World) -> i64 {
+    let mut tx = world.pool().begin().await.unwrap();
+    for statement in ["SET LOCAL track_functions = 'all'", "SELECT promote(interval '1 hour', 500)"] {
+        sqlx::query(statement).execute(&mut *tx).await.unwrap();
+    }
+    let calls =
+        "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_xact_user_functions WHERE funcname = 'ready_lines'";
+    let calls = sqlx::query_scalar(calls).fetch_one(&mut *tx).await.unwrap();
+    tx.rollback().await.unwrap();
+    calls
+}
+
+#[tokio::test]
+async fn what_waits_where_no_slot_is_free_is_not_walked_through() {
+    let world = World::with_slots(4).await;
+    world.many("many", "p", 100).await;
+    assert_eq!(walks(&world).await, 1, "more are ready than there are slots: somebody is chosen");
+    world.settle().await;
+    world.run(|new| "nobodys".clone_into(&mut new.queue)).await;
+    let unserved = world.run(|new| "nobodys".clone_into(&mut new.queue)).await;
+    // One ticket where there is no worker, so that a scaler sees the work.
+    assert_eq!(world.settle().await, 1);
+    assert_eq!(walks(&world).await, 0, "the one queue is full, and nobody serves the other");
+    assert_eq!(world.reason(unserved).await.as_deref(), Some("NoWorkerForQueue"));
 }
