@@ -60,6 +60,7 @@ stage "building, and making the step images beside it"
 "$root/deploy/local/images.sh" &
 images=$!
 "$root/deploy/local/dashboard.sh" optional
+# With the features that the whole workspace asks for, as the program of the rules has been built and the tests are.
 SQLX_OFFLINE=true cargo build --locked --workspace --bin slipway
 wait "$images"
 trap - EXIT
