@@ -49,7 +49,11 @@ const DONE = [
   { path: '/submit', as: 'submit', prepare: (page) => written(page, 'type', '.expected-kind') },
   { path: '/submit', prepare: (page) => written(page, 'typ', '.editor-marks li') },
   { path: '/workers', as: 'palette', prepare: opened((page) => page.keyboard.press('Control+k')) },
-  { path: '/queues/default', as: 'pause', prepare: opened((page) => page.getByRole('button', { name: 'Pause…' }).click()) },
+  {
+    path: '/queues/default',
+    as: 'pause',
+    prepare: opened((page) => page.getByRole('button', { name: 'Pause…' }).click()),
+  },
 ];
 
 /**
