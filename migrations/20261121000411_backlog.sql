@@ -24,7 +24,7 @@ BEGIN
         WHERE ready.team IS NOT NULL);
 END $$;
 
--- As before, and nobody is chosen where there is no slot to give.
+-- As before, and nobody is chosen where there is no slot to give, unless a quota, a limit or a freeze says who might have one.
 CREATE OR REPLACE FUNCTION promote_queue(queue_name text, worker_gone_after interval, most bigint)
 RETURNS TABLE (run_id uuid, fence bigint)
 LANGUAGE plpgsql
@@ -99,7 +99,7 @@ BEGIN
     IF places > 0 AND open THEN
         chosen := ARRAY(SELECT r.id FROM run r WHERE r.queue = queue_name AND r.status = 'pending' AND r.reason IS NULL LIMIT places + 1);
     END IF;
-    -- Where there is no slot to give, nobody is chosen either.
+    -- Where there is no slot to give, nobody is chosen either; what quotas, limits and freezes leave is only known from the lines.
     IF places <= 0 AND open THEN
         share := CASE WHEN workers = 0 OR in_flight >= allowed
                       THEN (SELECT 0 FROM run r WHERE r.queue = queue_name AND r.status = 'pending' AND r.reason IS NULL LIMIT 1)
