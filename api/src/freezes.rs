@@ -20,7 +20,8 @@ use crate::{
     audit::Trail,
     error::{Problem, ProblemDetails},
     execute::json_body,
-    extract::{Body, Path},
+    extract::{Body, Path, Query},
+    page::{Page, Paging},
     state::AppState,
 };
 
@@ -87,13 +88,6 @@ impl From<Freeze> for FreezeView {
             open_until,
         }
     }
-}
-
-/// All freezes; there are not many.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Freezes {
-    /// By name.
-    items: Vec<FreezeView>,
 }
 
 /// A freeze to be made: by `cron`, `duration_s` and perhaps `time_zone`, or by `starts_at` and `ends_at`.
@@ -179,12 +173,18 @@ impl FreezeRequest {
     }
 }
 
-/// The freezes that there are: those of all, and those of teams that the caller may know of.
-#[utoipa::path(get, path = "/api/freezes", tag = "queues", responses((status = 200, body = Freezes)))]
-pub(crate) async fn list(State(app): State<AppState>, grant: Grant) -> Result<Json<Freezes>, Problem> {
+/// The freezes that there are, by name: those of all, and those of teams that the caller may know of.
+#[utoipa::path(get, path = "/api/freezes", tag = "queues", params(Paging),
+    responses((status = 200, body = Page<FreezeView>), (status = 400, body = ProblemDetails)))]
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    grant: Grant,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<FreezeView>>, Problem> {
+    let after = paging.after()?;
     let visible = grant.visible(Action::TeamRead).await?;
-    let rows = freeze::list(app.store.pool(), None, visible.teams()).await?;
-    Ok(Json(Freezes { items: rows.into_iter().map(FreezeView::from).collect() }))
+    let rows = freeze::page(app.store.pool(), visible.teams(), after.as_deref(), paging.rows()?).await?;
+    Ok(Json(paging.page_by_name(rows, |freeze| &freeze.name, FreezeView::from)?))
 }
 
 /// Makes a freeze. While it is on, runs that would change something do not begin or go on after a wait, and say `FreezeWindow`; what
@@ -218,7 +218,7 @@ pub(crate) async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = app.store.begin().await?;
-    let before = freeze::list(&mut *tx, Some(&name), None).await?.pop();
+    let before = freeze::find(&mut *tx, &name).await?;
     if !freeze::remove(&mut *tx, &name).await? {
         return Err(Problem::not_found("freeze", &name));
     }

@@ -22,6 +22,7 @@ use crate::{
     error::{Problem, ProblemDetails},
     execute::{all, find},
     extract::{Path, Query},
+    page::{Page, Paging},
     providers,
     state::AppState,
 };
@@ -107,28 +108,31 @@ fn must_be_given(parameter: &Parameter) -> bool {
     parameter.required && parameter.default.is_none()
 }
 
-/// Every golden path, by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct GoldenPaths {
-    /// The golden paths.
-    items: Vec<GoldenPathView>,
-}
-
-/// The golden paths of all providers.
-#[utoipa::path(get, path = "/api/golden-paths", tag = "golden paths", responses((status = 200, body = GoldenPaths)))]
-pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<GoldenPaths>, Problem> {
+/// The golden paths of all providers, by name.
+#[utoipa::path(get, path = "/api/golden-paths", tag = "golden paths", params(Paging),
+    responses((status = 200, body = Page<GoldenPathView>), (status = 400, body = ProblemDetails)))]
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<GoldenPathView>>, Problem> {
+    let after = paging.after_parts(|[name, provider]| Some((name.to_owned(), provider.to_owned())))?;
     let mut tx = app.store.begin().await?;
     let registry = providers::loaded(&app, &mut tx).await?;
     let mut paths: Vec<_> = all(&registry).collect();
     paths.sort_by_key(|(record, workflow)| (workflow.name.as_str(), record.name.as_str()));
+    let after = after.as_ref().map(|(name, provider)| (name.as_str(), provider.as_str()));
+    let passed =
+        paths.partition_point(|(record, workflow)| Some((workflow.name.as_str(), record.name.as_str())) <= after);
+    paths.drain(..passed);
+    paths.truncate(usize::try_from(paging.rows()?).unwrap_or(usize::MAX));
     let names: Vec<_> = paths.iter().map(|(record, workflow)| (record.name.as_str(), workflow.name.as_str())).collect();
     let past = history::golden_path_durations(&mut *tx, &names).await?;
     let mut past: HashMap<_, _> =
         past.into_iter().map(|it| ((it.provider.clone(), it.workflow.clone()), PastDurationView::from(it))).collect();
-    let items = paths.into_iter().map(|(record, workflow)| {
+    let views = paths.into_iter().map(|(record, workflow)| {
         GoldenPathView::of(record, workflow, past.remove(&(record.name.clone(), workflow.name.clone())))
     });
-    Ok(Json(GoldenPaths { items: items.collect() }))
+    Ok(Json(paging.page_by(views.collect(), |it: &GoldenPathView| format!("{}/{}", it.name, it.provider), |it| it)?))
 }
 
 /// Whose golden path.

@@ -67,8 +67,7 @@ impl Paging {
     /// The name that the page's items come after, of a list by name.
     pub(crate) fn after(&self) -> Result<Option<String>, Problem> {
         let name = |cursor: &String| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok();
-        let invalid = || Problem::bad_request("cursor: not one that Slipway gave out");
-        self.cursor.as_ref().map(|cursor| name(cursor).ok_or_else(invalid)).transpose()
+        self.cursor.as_ref().map(|cursor| name(cursor).ok_or_else(foreign_cursor)).transpose()
     }
 
     /// The page that these rows make, of a list by name.
@@ -79,6 +78,18 @@ impl Paging {
         view: impl Fn(R) -> T,
     ) -> Result<Page<T>, Problem> {
         self.cut(rows, |row| BASE64_URL_SAFE_NO_PAD.encode(name(row)), view)
+    }
+
+    /// The place that the page's items come after, of a list in the order of several things: as [`Paging::page_by`] wrote it, cut at
+    /// the first slashes. Only the last of them may have slashes itself.
+    pub(crate) fn after_parts<const N: usize, T>(
+        &self,
+        read: impl Fn([&str; N]) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(place) = self.after()? else { return Ok(None) };
+        let parts: Vec<&str> = place.splitn(N, '/').collect();
+        let read = parts.try_into().ok().and_then(read);
+        read.map(Some).ok_or_else(foreign_cursor)
     }
 
     /// The page that these rows make, of a list in the order of such a place.
@@ -103,6 +114,10 @@ impl Paging {
         let next_cursor = rows.last().filter(|_| more).map(cursor);
         Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor, previous_cursor: None })
     }
+}
+
+fn foreign_cursor() -> Problem {
+    Problem::bad_request("cursor: not one that Slipway gave out")
 }
 
 /// The place that a cursor means.

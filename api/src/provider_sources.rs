@@ -25,7 +25,8 @@ use crate::{
     audit::Trail,
     error::{InputError, Problem, ProblemDetails},
     execute::json_body,
-    extract::{Body, Caller, Path},
+    extract::{Body, Caller, Path, Query},
+    page::{Page, Paging},
     state::AppState,
 };
 
@@ -109,13 +110,6 @@ impl From<Stored> for SourceView {
     }
 }
 
-/// Every source, by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Sources {
-    /// The sources.
-    items: Vec<SourceView>,
-}
-
 /// A source to add, or to change.
 #[derive(Debug, ToSchema)]
 #[allow(dead_code, reason = "describes what shared reads")]
@@ -141,11 +135,16 @@ fn told(row: &Stored) -> Value {
     json!({"url": row.url, "ref": row.reference, "path": row.path, "interval_s": row.interval_s})
 }
 
-/// The sources that providers are fetched from, and how each stands.
-#[utoipa::path(get, path = "/api/admin/providers/sources", tag = "providers", responses((status = 200, body = Sources)))]
-pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<Sources>, Problem> {
-    let rows = provider_source::list(app.store.pool()).await?;
-    Ok(Json(Sources { items: rows.into_iter().map(SourceView::from).collect() }))
+/// The sources that providers are fetched from, by name, and how each stands.
+#[utoipa::path(get, path = "/api/admin/providers/sources", tag = "providers", params(Paging),
+    responses((status = 200, body = Page<SourceView>), (status = 400, body = ProblemDetails)))]
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<SourceView>>, Problem> {
+    let after = paging.after()?;
+    let rows = provider_source::page(app.store.pool(), after.as_deref(), paging.rows()?).await?;
+    Ok(Json(paging.page_by_name(rows, |source| &source.name, SourceView::from)?))
 }
 
 /// Adds a source, or changes the one of that name. It is fetched by the scheduler; what was served of it is served on until

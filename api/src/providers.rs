@@ -25,6 +25,7 @@ use crate::{
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Path, Query},
+    page::{Page, Paging},
     state::AppState,
 };
 
@@ -126,19 +127,21 @@ impl ProviderView {
     }
 }
 
-/// Every provider, by name and version.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Providers {
-    /// The providers.
-    items: Vec<ProviderView>,
-}
-
-/// The providers that are loaded, in every version.
-#[utoipa::path(get, path = "/api/providers", tag = "providers", responses((status = 200, body = Providers)))]
-pub(crate) async fn list(State(app): State<AppState>) -> Result<Json<Providers>, Problem> {
-    let rows = provider::list(app.store.pool()).await?;
-    let registry = registry(&rows)?;
-    Ok(Json(Providers { items: rows.iter().map(|row| ProviderView::of(row, &registry)).collect::<Result<_, _>>()? }))
+/// The providers that are loaded, in every version, by name and version.
+#[utoipa::path(get, path = "/api/providers", tag = "providers", params(Paging),
+    responses((status = 200, body = Page<ProviderView>), (status = 400, body = ProblemDetails)))]
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<ProviderView>>, Problem> {
+    let after = paging.after_parts(|[name, version]| Some((name.to_owned(), version.to_owned())))?;
+    let after = after.as_ref().map(|(name, version)| (name.as_str(), version.as_str()));
+    let mut tx = app.store.begin().await?;
+    let rows = provider::page(&mut *tx, after, paging.rows()?).await?;
+    // Which version serves by default is told by all of them.
+    let registry = loaded(&app, &mut tx).await?;
+    let views = rows.iter().map(|row| ProviderView::of(row, &registry)).collect::<Result<_, _>>()?;
+    Ok(Json(paging.page_by(views, |it: &ProviderView| format!("{}/{}", it.name, it.version), |it| it)?))
 }
 
 /// A provider and what it can do for each resource type.
@@ -154,7 +157,6 @@ pub(crate) struct ProviderDetail {
 
 /// Which version of a provider.
 #[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Which {
     /// A loaded version; the one that serves by default when nothing is said.
     version: Option<String>,
@@ -256,22 +258,23 @@ impl WorkflowView {
     }
 }
 
-/// The workflows of a provider, in the order of its manifest.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Workflows {
-    /// The workflows.
-    items: Vec<WorkflowView>,
-}
-
-/// The workflows of one provider.
-#[utoipa::path(get, path = "/api/providers/{name}/workflows", tag = "providers", params(("name" = String, Path), Which),
-    responses((status = 200, body = Workflows), (status = 404, body = ProblemDetails)))]
+/// The workflows of one provider, in the order of its manifest.
+#[utoipa::path(get, path = "/api/providers/{name}/workflows", tag = "providers", params(("name" = String, Path), Which, Paging),
+    responses((status = 200, body = Page<WorkflowView>), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
 pub(crate) async fn workflows(
     State(app): State<AppState>,
     Path(name): Path<String>,
     Query(which): Query<Which>,
-) -> Result<Json<Workflows>, Problem> {
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<WorkflowView>>, Problem> {
+    let after = paging.after()?;
     let (row, _) = find(&app, &name, &which).await?;
-    let items = record(&row)?.workflows.into_iter().map(WorkflowView::of).collect::<Result<_, _>>()?;
-    Ok(Json(Workflows { items }))
+    let mut workflows = record(&row)?.workflows;
+    if let Some(last) = after {
+        let place = workflows.iter().position(|it| it.name == last);
+        workflows.drain(..place.map_or(workflows.len(), |place| place + 1));
+    }
+    workflows.truncate(usize::try_from(paging.rows()?).unwrap_or(usize::MAX));
+    let views = workflows.into_iter().map(WorkflowView::of).collect::<Result<_, _>>()?;
+    Ok(Json(paging.page_by_name(views, |it: &WorkflowView| &it.name, |it| it)?))
 }

@@ -11,15 +11,16 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
-    domain::{event as events, ids::ResourceId},
+    domain::{access::Visible, event as events, ids::ResourceId},
     secrets::token,
     store::{
         audit,
-        event::{self, NewEvent},
+        event::{self, NewEvent, OfResource, feed::Cursor},
         resource, resource_list, secret,
     },
 };
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 pub(crate) use self::view::{HistoryEntry, ResourceView};
 use self::view::{OutputView, ResourceDetail, ResourceRetry, ResourceUse};
@@ -33,8 +34,10 @@ use crate::{
     state::AppState,
 };
 
-/// Events shown in a resource's history.
+/// Events shown with a resource.
 const HISTORY: i64 = 100;
+/// Users shown with a resource.
+const USERS: u64 = 100;
 
 /// Which resources to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -144,19 +147,70 @@ pub(crate) async fn get(
         };
         event::append(pool, &[revealed]).await?;
     }
+    let users = page_of_users(&app, id, &visible, &Paging { cursor: None, limit: Some(USERS) }).await?;
     let detail = ResourceDetail {
         resource: ResourceView::of(row, reveal),
         resolved_params,
         applied_params,
         depends_on: resource_list::dependencies(pool, id, &visible).await?,
-        used_by: resource_list::users(pool, id, &visible)
-            .await?
-            .into_iter()
-            .map(|(application, name)| ResourceUse { application, name })
-            .collect(),
-        history: history(&grant, event::of_resource(pool, id, HISTORY).await?).await?,
+        used_by: users.items,
+        used_by_cursor: users.next_cursor,
+        history: history(&grant, event::of_resource(pool, id, OfResource::default(), HISTORY).await?).await?,
     };
     conditional::json(&headers, &detail)
+}
+
+async fn page_of_users(
+    app: &AppState,
+    id: ResourceId,
+    visible: &Visible,
+    paging: &Paging,
+) -> Result<Page<ResourceUse>, Problem> {
+    let after = paging.after_parts(|[application, name]| Some((application.parse::<Uuid>().ok()?, name.to_owned())))?;
+    let after = after.as_ref().map(|(application, name)| (*application, name.as_str()));
+    let rows = resource_list::users(app.store.pool(), id, visible, after, paging.rows()?).await?;
+    paging.page_by(rows, |it| format!("{}/{}", it.application_id, it.name), ResourceUse::from)
+}
+
+/// The applications that use a resource, as far as the caller may know of them: the oldest first.
+#[utoipa::path(get, path = "/api/resources/{id}/users", tag = "resources", params(("id" = Uuid, Path), Paging),
+    responses((status = 200, body = Page<ResourceUse>), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
+pub(crate) async fn users(
+    State(app): State<AppState>,
+    grant: Grant,
+    Path(id): Path<ResourceId>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<ResourceUse>>, Problem> {
+    let visible = grant.mentions().await?;
+    Ok(Json(page_of_users(&app, id, &visible, &paging).await?))
+}
+
+/// Which part of a resource's history.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HistoryFilter {
+    /// Only what became of the resource itself, and not what its runs did.
+    #[serde(default)]
+    own: bool,
+}
+
+/// What happened to a resource, newest first, as far back as events are kept.
+#[utoipa::path(get, path = "/api/resources/{id}/history", tag = "resources", params(("id" = Uuid, Path), HistoryFilter, Paging),
+    responses((status = 200, body = Page<HistoryEntry>), (status = 400, body = ProblemDetails), (status = 404, body = ProblemDetails)))]
+pub(crate) async fn all_history(
+    State(app): State<AppState>,
+    grant: Grant,
+    Path(id): Path<ResourceId>,
+    Query(HistoryFilter { own }): Query<HistoryFilter>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<HistoryEntry>>, Problem> {
+    let before = paging.after_parts(|[place]| place.parse::<Cursor>().ok())?;
+    // Whoever does not see its runs' doings is not led past pages of them.
+    let own = own || !grant.sees_owner().await?;
+    let rows = event::of_resource(app.store.pool(), id, OfResource { own, before }, paging.rows()?).await?;
+    let Page { items, next_cursor, previous_cursor } =
+        paging.page_by(rows, |event| event.cursor().to_string(), |event| event)?;
+    Ok(Json(Page { items: history(&grant, items).await?, next_cursor, previous_cursor }))
 }
 
 /// One output of a resource, as it is. That a sensitive one was read is recorded.

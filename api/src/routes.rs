@@ -125,6 +125,8 @@ fn resources(routes: Routes) -> Routes {
     routes
         .add(routes!(resources::list), A::ResourceRead, T::Teams)
         .add(routes!(resources::get), A::ResourceRead, T::Resource)
+        .add(routes!(resources::users), A::ResourceRead, T::Resource)
+        .add(routes!(resources::all_history), A::ResourceRead, T::Resource)
         .add(routes!(resources::output), A::ResourceReveal, T::Resource)
         .add(routes!(resources::retry), A::ResourceRetry, T::Resource)
         .add(routes!(graph::of_resource), A::ResourceRead, T::Resource)

@@ -16,7 +16,8 @@ use crate::{
     audit::Trail,
     error::{Problem, ProblemDetails},
     execute::json_body,
-    extract::{Body, Path},
+    extract::{Body, Path, Query},
+    page::{Page, Paging},
     state::AppState,
 };
 
@@ -49,13 +50,6 @@ impl From<Limit> for LimitView {
     }
 }
 
-/// All limits; there are not many.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Limits {
-    /// By kind and name.
-    items: Vec<LimitView>,
-}
-
 /// What is to go at once.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,13 +69,19 @@ fn told(limit: Option<&Limit>) -> Value {
     limit.map_or(Value::Null, |it| json!({"most": it.most, "reason": it.reason}))
 }
 
-/// The limits that there are. A run beyond one waits, and says so.
-#[utoipa::path(get, path = "/api/limits", tag = "queues", responses((status = 200, body = Limits)))]
-pub(crate) async fn list(State(app): State<AppState>, grant: Grant) -> Result<Json<Limits>, Problem> {
+/// The limits that there are, by kind and name. A run beyond one waits, and says so.
+#[utoipa::path(get, path = "/api/limits", tag = "queues", params(Paging),
+    responses((status = 200, body = Page<LimitView>), (status = 400, body = ProblemDetails)))]
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    grant: Grant,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<LimitView>>, Problem> {
+    let after = paging.after_parts(|[kind, name]| Some((kind.parse::<LimitKind>().ok()?, name.to_owned())))?;
+    let after = after.as_ref().map(|(kind, name)| (*kind, name.as_str()));
     let visible = grant.visible(Action::TeamRead).await?;
-    let known = |it: &Limit| it.kind != LimitKind::Team || visible.has(&it.name);
-    let rows = limits::list(app.store.pool(), None).await?;
-    Ok(Json(Limits { items: rows.into_iter().filter(known).map(LimitView::from).collect() }))
+    let rows = limits::page(app.store.pool(), visible.teams(), after, paging.rows()?).await?;
+    Ok(Json(paging.page_by(rows, |it| format!("{}/{}", it.kind, it.name), LimitView::from)?))
 }
 
 /// One limit.
@@ -94,7 +94,7 @@ pub(crate) async fn get(
 ) -> Result<Json<LimitView>, Problem> {
     let kind = kind_of(&kind)?;
     let visible = grant.visible(Action::TeamRead).await?;
-    let found = limits::list(app.store.pool(), Some((kind, &name))).await?.pop();
+    let found = limits::find(app.store.pool(), (kind, &name)).await?;
     let found = found.filter(|it| it.kind != LimitKind::Team || visible.has(&it.name));
     Ok(Json(found.ok_or_else(|| Problem::not_found("limit", format!("{kind}/{name}")))?.into()))
 }
@@ -122,9 +122,9 @@ pub(crate) async fn put(
         return Err(Problem::bad_request("name: from 1 to 253 characters, none of them a control character"));
     }
     let mut tx = app.store.begin().await?;
-    let before = limits::list(&mut *tx, Some((kind, &name))).await?.pop();
+    let before = limits::find(&mut *tx, (kind, &name)).await?;
     limits::set(&mut *tx, (kind, &name), request.most, &request.reason, &trail.caller().name).await?;
-    let after = limits::list(&mut *tx, Some((kind, &name))).await?.pop();
+    let after = limits::find(&mut *tx, (kind, &name)).await?;
     let entry = trail.entry("limit.write", format!("limit/{kind}/{name}"));
     audit::record(&mut tx, &entry.before(told(before.as_ref())).after(told(after.as_ref()))).await?;
     // What waited for it may begin.
@@ -143,7 +143,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let kind = kind_of(&kind)?;
     let mut tx = app.store.begin().await?;
-    let before = limits::list(&mut *tx, Some((kind, &name))).await?.pop();
+    let before = limits::find(&mut *tx, (kind, &name)).await?;
     if !limits::remove(&mut *tx, (kind, &name)).await? {
         return Err(Problem::not_found("limit", format!("{kind}/{name}")));
     }

@@ -16,7 +16,7 @@ use crate::{
     audit::Trail,
     error::{Problem, ProblemDetails},
     extract::{Body, Caller, Path, Query},
-    page::Page,
+    page::{Page, Paging},
     state::AppState,
 };
 
@@ -54,17 +54,21 @@ impl From<View> for ViewView {
     }
 }
 
-/// One's own views and those of one's teams, by name; at most a thousand.
-#[utoipa::path(get, path = "/api/views", tag = "views", params(ViewFilter), responses((status = 200, body = Page<ViewView>)))]
+/// One's own views and those of one's teams, by page and name.
+#[utoipa::path(get, path = "/api/views", tag = "views", params(ViewFilter, Paging),
+    responses((status = 200, body = Page<ViewView>), (status = 400, body = ProblemDetails)))]
 pub(crate) async fn list(
     State(app): State<AppState>,
     grant: Grant,
     Caller(caller): Caller,
     Query(filter): Query<ViewFilter>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ViewView>>, Problem> {
-    let views = view::list(app.store.pool(), caller.id, grant.teams(), filter.page.as_deref()).await?;
-    let items = views.into_iter().map(ViewView::from).collect();
-    Ok(Json(Page { items, next_cursor: None, previous_cursor: None }))
+    let after =
+        paging.after_parts(|[page, id, name]| Some((page.to_owned(), name.to_owned(), id.parse::<Uuid>().ok()?)))?;
+    let (of, pool) = (filter.page.as_deref(), app.store.pool());
+    let views = view::page(pool, caller.id, grant.teams(), of, after.as_ref(), paging.rows()?).await?;
+    Ok(Json(paging.page_by(views, |it| format!("{}/{}/{}", it.page, it.id, it.name), ViewView::from)?))
 }
 
 /// A view to keep.

@@ -71,6 +71,15 @@ pub(crate) struct Resource {
     pub(crate) history: Vec<History>,
 }
 
+/// An application that uses a resource.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ResourceUse {
+    pub(crate) application: String,
+    /// The name by which it uses it.
+    pub(crate) name: String,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

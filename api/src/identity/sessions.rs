@@ -23,6 +23,7 @@ use crate::{
     audit::Trail,
     error::{Problem, ProblemDetails},
     extract::{Caller, Path, Query},
+    page::{Page, Paging},
     state::AppState,
 };
 
@@ -96,13 +97,6 @@ pub(crate) struct SessionView {
     expires_at: DateTime<Utc>,
 }
 
-/// Sessions, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Sessions {
-    /// The sessions.
-    items: Vec<SessionView>,
-}
-
 /// Whose logins to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -111,21 +105,23 @@ pub(crate) struct SessionFilter {
     person: Option<Uuid>,
 }
 
-/// The logins of the browsers of one person, at most twenty.
-#[utoipa::path(get, path = "/api/sessions", tag = "identity", params(SessionFilter),
-    responses((status = 200, body = Sessions), (status = 403, body = ProblemDetails)))]
+/// The logins of the browsers of one person, newest first; at most twenty are good at a time.
+#[utoipa::path(get, path = "/api/sessions", tag = "identity", params(SessionFilter, Paging),
+    responses((status = 200, body = Page<SessionView>), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn list(
     State(app): State<AppState>,
     grant: Grant,
     Caller(caller): Caller,
     Query(filter): Query<SessionFilter>,
-) -> Result<Json<Sessions>, Problem> {
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<SessionView>>, Problem> {
     let person = filter.person.unwrap_or(caller.id);
     if grant.owner().is_some_and(|own| own != person) {
         return Err(grant.refused_of_person(person));
     }
-    let sessions = session::list(app.store.pool(), person, super::idle(&app.config)).await?;
-    let items = sessions.into_iter().map(|session| SessionView {
+    let idle = super::idle(&app.config);
+    let sessions = session::page(app.store.pool(), person, idle, paging.before()?, paging.rows()?).await?;
+    let view = |session: session::Session| SessionView {
         current: caller.credential == Credential::Session(session.id),
         id: session.id,
         address: session.address,
@@ -133,8 +129,8 @@ pub(crate) async fn list(
         created_at: session.created_at,
         last_seen_at: session.last_seen_at,
         expires_at: session.expires_at,
-    });
-    Ok(Json(Sessions { items: items.collect() }))
+    };
+    Ok(Json(paging.page(sessions, |session| session.id.0, view)?))
 }
 
 /// Ends a login of a browser, everywhere at once: of one of the caller's, or of anybody's by an admin.

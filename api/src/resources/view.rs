@@ -10,7 +10,10 @@ use shared::{
         run::RunStatus,
     },
     secrets::token,
-    store::{event, resource_list},
+    store::{
+        event,
+        resource_list::{self, User},
+    },
 };
 use utoipa::ToSchema;
 
@@ -217,6 +220,12 @@ pub(crate) struct ResourceUse {
     pub name: String,
 }
 
+impl From<User> for ResourceUse {
+    fn from(User { application, name, .. }: User) -> Self {
+        Self { application, name }
+    }
+}
+
 /// A resource with all there is to know about it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ResourceDetail {
@@ -232,9 +241,11 @@ pub(crate) struct ResourceDetail {
     /// Resources whose outputs it names.
     #[schema(value_type = Vec<Uuid>)]
     pub depends_on: Vec<ResourceId>,
-    /// Applications that use it.
+    /// Applications that use it, the oldest first, at most a hundred.
     pub used_by: Vec<ResourceUse>,
-    /// The last hundred things that happened to it, newest first.
+    /// Give this as `cursor` to `/api/resources/{id}/users` to get those after them; none when these are all.
+    pub used_by_cursor: Option<String>,
+    /// The last hundred things that happened to it, newest first; `/api/resources/{id}/history` has all.
     pub history: Vec<HistoryEntry>,
 }
 

@@ -8,6 +8,7 @@ mod access;
 mod approvals;
 mod authorization;
 mod bulk;
+mod cursors;
 mod events;
 mod execute;
 mod explain;

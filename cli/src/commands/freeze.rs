@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Globals, workflow};
+use super::{Globals, list::Many, workflow};
 use crate::{
     client::{Body, segment},
     output::{Printer, clean, seconds},
@@ -17,7 +17,10 @@ use crate::{
 pub(crate) enum Command {
     /// Lists freezes, which are on and when the next ones begin
     #[command(visible_alias = "ls", after_help = "Example:\n  slipway freeze list -o json")]
-    List,
+    List {
+        #[command(flatten)]
+        many: Many,
+    },
     /// Adds a freeze: again and again (--cron, --for), or once (--from, --until)
     #[command(after_help = "Examples:
   slipway freeze add weekends --environment prod --cron '0 18 * * fri' --for 62h --time-zone Europe/Berlin
@@ -100,7 +103,7 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
     let printer = globals.printer();
     let client = globals.client()?;
     match command {
-        Command::List => printer.print(&client.get("/api/freezes", &[]).await?, table),
+        Command::List { many } => many.show(globals, "/api/freezes", &[], table).await,
         Command::Add(add) => {
             let (_, freeze) = client.post("/api/freezes", &[], Some(Body::Json(body(*add)))).await?;
             printer.print(&freeze, |printer, freeze| table(printer, &json!({"items": [freeze]})))

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Globals, plan, run_wait, validate, workflow};
+use super::{Globals, list::Many, plan, run_wait, validate, workflow};
 use crate::{
     client::{Body, Client, segment},
     output::{Printer, clean, inline, or_dash, seconds, short},
@@ -17,7 +17,10 @@ use crate::{
 pub(crate) enum Command {
     /// Lists golden paths
     #[command(visible_alias = "ls", after_help = "Example:\n  slipway golden-path list")]
-    List,
+    List {
+        #[command(flatten)]
+        many: Many,
+    },
     /// Shows one: what it takes, what it does, an example, and how long it took before
     #[command(visible_alias = "get", after_help = "Example:\n  slipway golden-path describe onboard-team")]
     Describe {
@@ -79,7 +82,7 @@ pub(crate) struct Run {
 pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<()> {
     let (client, printer) = (globals.client()?, globals.printer());
     match command {
-        Command::List => printer.print(&client.get("/api/golden-paths", &[]).await?, table),
+        Command::List { many } => many.show(globals, "/api/golden-paths", &[], table).await,
         Command::Describe { name, provider } => {
             printer.print(&described(&client, &name, provider.as_deref()).await?, detail)
         }

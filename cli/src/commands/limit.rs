@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Globals;
+use super::{Globals, list::Many};
 use crate::{
     client::segment,
     output::{Printer, age, clean},
@@ -16,7 +16,10 @@ use crate::{
 pub(crate) enum Command {
     /// Lists limits, and how many runs go now
     #[command(visible_alias = "ls", after_help = "Example:\n  slipway limit list -o json")]
-    List,
+    List {
+        #[command(flatten)]
+        many: Many,
+    },
     /// Sets how many runs go at once; what runs already goes on
     #[command(after_help = "Examples:
   slipway limit set type/postgres 5 --reason 'the cluster is small'
@@ -86,7 +89,7 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
     let printer = globals.printer();
     let client = globals.client()?;
     match command {
-        Command::List => printer.print(&client.get("/api/limits", &[]).await?, table),
+        Command::List { many } => many.show(globals, "/api/limits", &[], table).await,
         Command::Set { which, most, reason } => {
             let body = json!({"most": most, "reason": reason.unwrap_or_default()});
             let (_, limit) = client.put(&which.path(), body).await?;

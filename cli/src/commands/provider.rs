@@ -43,9 +43,8 @@ pub(crate) enum Command {
     /// Lists the sources that providers are fetched from: commit, status, what is wrong
     #[command(after_help = "Examples:\n  slipway provider sources\n  slipway provider sources --watch")]
     Sources {
-        /// Looks again every two seconds, until Ctrl-C
-        #[arg(long)]
-        watch: bool,
+        #[command(flatten)]
+        many: Many,
     },
     /// Has the server fetch every source and read its folders now; exit code 1 when something is not valid
     #[command(after_help = "Example:\n  slipway provider reload -o json")]
@@ -69,6 +68,9 @@ Exit codes: 0 all are valid; 1 there is a problem.")]
     },
 }
 
+/// Workflows of one provider that are shown at most.
+const WORKFLOWS: usize = 5_000;
+
 /// Carries it out.
 ///
 /// # Errors
@@ -83,15 +85,15 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
             let path = format!("/api/providers/{}", segment(name));
             let query: Vec<_> = version.map(|version| ("version", version.to_owned())).into_iter().collect();
             let mut value = client.get(&path, &query).await?;
-            let workflows = client.get(&format!("{path}/workflows"), &query).await?;
+            let workflows = client.list(&format!("{path}/workflows"), &query, WORKFLOWS).await?.items;
             if let Some(members) = value.as_object_mut() {
-                members.insert("workflows".into(), workflows.get("items").cloned().unwrap_or(workflows));
+                members.insert("workflows".into(), workflows.into());
             }
             printer.print(&value, detail)
         }
         Command::Add(arguments) => sources::add(globals, arguments).await,
         Command::Remove { name } => sources::remove(globals, &name).await,
-        Command::Sources { watch } => sources::list(globals, watch).await,
+        Command::Sources { many } => sources::list(globals, &many).await,
         Command::Reload => sources::reload(globals).await,
         Command::Validate { places, config } => {
             let git = config.as_deref().map(|path| Config::load(Some(path))).transpose()?.unwrap_or_default().git;

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     client::{Body, Client, segment},
-    output::{self, Printer, age, clean, inline, or_dash, short},
-    views::{self, Resource},
+    output::{Printer, age, clean, inline, or_dash, short},
+    views::{self, History, Resource, ResourceUse},
 };
 
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -59,6 +59,29 @@ pub(crate) enum Command {
         /// Shows it as it was at this moment (RFC 3339)
         #[arg(long, value_name = "TIME", conflicts_with_all = ["watch", "reveal"])]
         at: Option<String>,
+    },
+    /// Lists what happened to a resource, newest first
+    #[command(
+        after_help = "Examples:\n  slipway resource history shop/db\n  slipway resource history shop/db --own --limit 1000 -o json"
+    )]
+    History {
+        /// Its id, or its application's name and its own
+        #[arg(value_name = "ID|APP/NAME")]
+        resource: String,
+        /// Only what became of the resource itself, not what its runs did
+        #[arg(long)]
+        own: bool,
+        #[command(flatten)]
+        many: Many,
+    },
+    /// Lists the applications that use a resource
+    #[command(after_help = "Example:\n  slipway resource users shop/db")]
+    Users {
+        /// Its id, or its application's name and its own
+        #[arg(value_name = "ID|APP/NAME")]
+        resource: String,
+        #[command(flatten)]
+        many: Many,
     },
     /// Has its provider look at it: refreshes outputs, finds drift
     #[command(after_help = "Example:\n  slipway resource read shop/db")]
@@ -131,6 +154,14 @@ pub(crate) async fn run(globals: &Globals, command: Command) -> anyhow::Result<(
             let filters = query([("reveal", reveal.then(|| "true".to_owned()))]);
             let look = || async { printer.render(&client.get(&path, &filters).await?, detail) };
             printer.watch(watch, look).await
+        }
+        Command::History { resource, own, many } => {
+            let path = format!("/api/resources/{}/history", segment(&id_of(&globals.client()?, &resource).await?));
+            many.show(globals, &path, &query([("own", own.then(|| "true".to_owned()))]), history).await
+        }
+        Command::Users { resource, many } => {
+            let path = format!("/api/resources/{}/users", segment(&id_of(&globals.client()?, &resource).await?));
+            many.show(globals, &path, &[], users).await
         }
         Command::Plan { resource, operation } => {
             let (client, printer) = (globals.client()?, globals.printer());
@@ -275,11 +306,29 @@ fn detail(printer: Printer, value: &Value) -> anyhow::Result<String> {
     }
     if !it.history.is_empty() {
         text.push_str("\nhistory, newest first\n");
-        let rows = it.history.into_iter().take(20).map(|entry| {
-            let step = entry.step.map(|step| format!("step {step}")).unwrap_or_default();
-            vec![output::age(entry.at), entry.kind, short(&step, 40), entry.actor]
-        });
-        text.push_str(&printer.table(&["AGE", "EVENT", "", "BY"], rows.collect()));
+        text.push_str(&entries(printer, it.history.into_iter().take(20)));
     }
     Ok(text)
+}
+
+fn entries(printer: Printer, entries: impl Iterator<Item = History>) -> String {
+    let rows = entries.map(|entry| {
+        let step = entry.step.map(|step| format!("step {step}")).unwrap_or_default();
+        vec![age(entry.at), entry.kind, short(&step, 40), entry.actor]
+    });
+    printer.table(&["AGE", "EVENT", "", "BY"], rows.collect())
+}
+
+fn history(printer: Printer, value: &Value) -> anyhow::Result<String> {
+    let all: Vec<History> = views::items(value)?;
+    Ok(if all.is_empty() { "nothing is recorded of it\n".into() } else { entries(printer, all.into_iter()) })
+}
+
+fn users(printer: Printer, value: &Value) -> anyhow::Result<String> {
+    let users: Vec<ResourceUse> = views::items(value)?;
+    if users.is_empty() {
+        return Ok("no application uses it\n".into());
+    }
+    let rows = users.into_iter().map(|it| vec![it.application, it.name]).collect();
+    Ok(printer.table(&["APPLICATION", "NAME"], rows))
 }

@@ -1,6 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 
 import { answered, api, onceKey, type Schema } from './client';
+import { whole } from './paged';
 
 export type GoldenPath = Schema<'GoldenPathView'>;
 export type GoldenPathDetail = Schema<'GoldenPathDetail'>;
@@ -11,7 +12,7 @@ export type Preview = Schema<'PreviewAnswer'>;
 /** The golden paths of all providers, by name. */
 export const goldenPaths = queryOptions({
   queryKey: ['golden paths', 'list'],
-  queryFn: async ({ signal }) => (await answered(api.GET('/api/golden-paths', { signal }))).items,
+  queryFn: ({ signal }) => whole((query) => answered(api.GET('/api/golden-paths', { params: { query }, signal }))),
 });
 
 /** A golden path: what it takes, what it does. `provider` is needed when several have one of that name. */

@@ -13,10 +13,9 @@ export const whoami = queryOptions({
 });
 
 /** The logins of one's own browsers. */
-export const sessions = queryOptions({
-  queryKey: ['sessions'],
-  queryFn: async ({ signal }) => (await answered(api.GET('/api/sessions', { signal }))).items,
-});
+export const sessions = paged<Schema<'SessionView'>>(['sessions'], (query, signal) =>
+  answered(api.GET('/api/sessions', { params: { query }, signal })),
+);
 
 export function endSession(id: string) {
   return answered(api.DELETE('/api/sessions/{id}', { params: { path: { id } } }));

@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 
 import { answered, api, onceKey, type Schema } from './client';
-import { paged } from './paged';
+import { paged, whole } from './paged';
 
 export type Key = Schema<'KeyView'>;
 export type NewKey = Schema<'NewKeyAnswer'>;
@@ -33,9 +33,8 @@ export function revokeKey(id: string) {
 /** Accounts of programs, by name, disabled ones too. */
 export const accounts = queryOptions({
   queryKey: ['accounts', 'list'],
-  queryFn: async ({ signal }) =>
-    (await answered(api.GET('/api/service-accounts', { params: { query: { disabled: true, limit: 500 } }, signal })))
-      .items,
+  queryFn: ({ signal }) =>
+    whole((at) => answered(api.GET('/api/service-accounts', { params: { query: { disabled: true, ...at } }, signal }))),
 });
 
 export function makeAccount(body: Schema<'AccountRequest'>) {

@@ -24,6 +24,21 @@ export function paged<T>(
   });
 }
 
+/** Items that a list has at most which is read as a whole: more are looked for on the list's own page. */
+const MOST = 10_000;
+
+/** A list that is looked through as a whole, as where words are typed: every page of it. */
+export async function whole<T>(fetch: (at: { cursor?: string; limit: number }) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await fetch({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    items.push(...page.items);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined && items.length < MOST);
+  return items;
+}
+
 function flat<T>(data: InfiniteData<Page<T>, string | undefined>): T[] {
   return data.pages.flatMap((page) => page.items);
 }

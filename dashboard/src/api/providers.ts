@@ -1,6 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 
 import { answered, api, type Schema } from './client';
+import { paged, whole } from './paged';
 
 export type Provider = Schema<'ProviderView'>;
 export type ProviderDetail = Schema<'ProviderDetail'>;
@@ -12,36 +13,38 @@ export type Look = Schema<'LookView'>;
 /** Every provider that is loaded, in every version. */
 export const providers = queryOptions({
   queryKey: ['providers', 'list'],
-  queryFn: async ({ signal }) => (await answered(api.GET('/api/providers', { signal }))).items,
+  queryFn: ({ signal }) => whole((query) => answered(api.GET('/api/providers', { params: { query }, signal }))),
 });
 
-const at = (version: string | undefined) => (version === undefined ? {} : { query: { version } });
+const at = (version: string | undefined) => (version === undefined ? {} : { version });
 
 /** One version of a provider; without a version, the one that serves by default. */
 export const provider = (name: string, version?: string) =>
   queryOptions({
     queryKey: ['providers', 'one', name, version],
     queryFn: ({ signal }) =>
-      answered(api.GET('/api/providers/{name}', { params: { path: { name }, ...at(version) }, signal })),
+      answered(api.GET('/api/providers/{name}', { params: { path: { name }, query: at(version) }, signal })),
   });
 
 /** The workflows of one version of a provider. */
 export const workflows = (name: string, version?: string) =>
   queryOptions({
     queryKey: ['providers', 'workflows', name, version],
-    queryFn: async ({ signal }) =>
-      (
-        await answered(
-          api.GET('/api/providers/{name}/workflows', { params: { path: { name }, ...at(version) }, signal }),
-        )
-      ).items,
+    queryFn: ({ signal }) =>
+      whole((page) =>
+        answered(
+          api.GET('/api/providers/{name}/workflows', {
+            params: { path: { name }, query: { ...at(version), ...page } },
+            signal,
+          }),
+        ),
+      ),
   });
 
 /** Where providers are fetched from. */
-export const sources = queryOptions({
-  queryKey: ['providers', 'sources'],
-  queryFn: async ({ signal }) => (await answered(api.GET('/api/admin/providers/sources', { signal }))).items,
-});
+export const sources = paged<Source>(['providers', 'sources'], (query, signal) =>
+  answered(api.GET('/api/admin/providers/sources', { params: { query }, signal })),
+);
 
 /** Fetches every source and swaps the set of providers if it is whole. `undefined`: it goes on by itself. */
 export async function reloadProviders(): Promise<Look | undefined> {

@@ -1,14 +1,23 @@
 import { queryOptions } from '@tanstack/react-query';
 
 import { answered, api, type Schema } from './client';
+import { paged, whole } from './paged';
 
 export type Queue = Schema<'QueueView'>;
 export type QueueDetail = Schema<'QueueAnswer'>;
 
-/** Every queue, by name. */
-export const queues = queryOptions({
-  queryKey: ['queues', 'list'],
-  queryFn: async ({ signal }) => (await answered(api.GET('/api/queues', { signal }))).items,
+/** Queues, by name. */
+export const queueList = paged<Queue>(['queues', 'list'], (query, signal) =>
+  answered(api.GET('/api/queues', { params: { query }, signal })),
+);
+
+/** The names of all queues. */
+export const queueNames = queryOptions({
+  queryKey: ['queues', 'names'],
+  queryFn: async ({ signal }) => {
+    const all = await whole((query) => answered(api.GET('/api/queues', { params: { query }, signal })));
+    return all.map(({ name }) => name);
+  },
 });
 
 /** One queue, and who waits in it for what. */

@@ -26,6 +26,20 @@ export const resource = (id: string) =>
     queryFn: ({ signal }) => answered(api.GET('/api/resources/{id}', { params: { path: { id } }, signal })),
   });
 
+/** What happened to it, newest first; without `all` only what became of itself, not what its runs did. */
+export const resourceHistory = (id: string, all: boolean) =>
+  paged<Schema<'HistoryEntry'>>(['resources', 'history', id, all], (at, signal) =>
+    answered(api.GET('/api/resources/{id}/history', { params: { path: { id }, query: { own: !all, ...at } }, signal })),
+  );
+
+/** Who uses it, beyond those that come with it and end at `from`. */
+export const moreUsers = (id: string, from: string) =>
+  paged<Schema<'ResourceUse'>>(['resources', 'users', id, from], (at, signal) =>
+    answered(
+      api.GET('/api/resources/{id}/users', { params: { path: { id }, query: { cursor: from, ...at } }, signal }),
+    ),
+  );
+
 /** Who uses it, what it needs and what needs it, as a graph. */
 export const resourceGraph = (id: string) =>
   queryOptions({

@@ -52,10 +52,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The sources that providers are fetched from, and how each stands. */
+        /** The sources that providers are fetched from, by name, and how each stands. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -67,7 +72,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Sources"];
+                        "application/json": components["schemas"]["Page_SourceView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
             };
@@ -1578,10 +1591,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The freezes that there are: those of all, and those of teams that the caller may know of. */
+        /** The freezes that there are, by name: those of all, and those of teams that the caller may know of. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -1593,7 +1611,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Freezes"];
+                        "application/json": components["schemas"]["Page_FreezeView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
             };
@@ -1707,10 +1733,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The golden paths of all providers. */
+        /** The golden paths of all providers, by name. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -1722,7 +1753,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["GoldenPaths"];
+                        "application/json": components["schemas"]["Page_GoldenPathView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
             };
@@ -2413,10 +2452,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The limits that there are. A run beyond one waits, and says so. */
+        /** The limits that there are, by kind and name. A run beyond one waits, and says so. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -2428,7 +2472,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Limits"];
+                        "application/json": components["schemas"]["Page_LimitView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
             };
@@ -3663,10 +3715,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The providers that are loaded, in every version. */
+        /** The providers that are loaded, in every version, by name and version. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -3678,7 +3735,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Providers"];
+                        "application/json": components["schemas"]["Page_ProviderView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
             };
@@ -3752,12 +3817,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The workflows of one provider. */
+        /** The workflows of one provider, in the order of its manifest. */
         get: {
             parameters: {
                 query?: {
                     /** @description A loaded version; the one that serves by default when nothing is said. */
                     version?: string | null;
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
                 };
                 header?: never;
                 path: {
@@ -3772,7 +3841,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Workflows"];
+                        "application/json": components["schemas"]["Page_WorkflowView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
                 404: {
@@ -4446,6 +4523,66 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resources/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a resource, newest first, as far back as events are kept. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only what became of the resource itself, and not what its runs did. */
+                    own?: boolean;
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Page_HistoryEntry"];
+                    };
                 };
                 400: {
                     headers: {
@@ -5213,6 +5350,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/resources/{id}/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The applications that use a resource, as far as the caller may know of them: the oldest first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Page_ResourceUse"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/service-accounts": {
         parameters: {
             query?: never;
@@ -5490,12 +5685,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The logins of the browsers of one person, at most twenty. */
+        /** The logins of the browsers of one person, newest first; at most twenty are good at a time. */
         get: {
             parameters: {
                 query?: {
                     /** @description The person of this id; without it, the caller. Others' are listed for admins. */
                     person?: string;
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
                 };
                 header?: never;
                 path?: never;
@@ -5508,7 +5707,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Sessions"];
+                        "application/json": components["schemas"]["Page_SessionView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
                 403: {
@@ -6693,12 +6900,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's own views and those of one's teams, by name; at most a thousand. */
+        /** One's own views and those of one's teams, by page and name. */
         get: {
             parameters: {
                 query?: {
                     /** @description Of this page: `runs`, `resources`, `applications`, …. */
                     page?: string;
+                    /** @description `next_cursor` of the page before; without it, the first page. */
+                    cursor?: string;
+                    /** @description Items a page has at most, 1 to 500. */
+                    limit?: number;
                 };
                 header?: never;
                 path?: never;
@@ -6712,6 +6923,14 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Page_ViewView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemDetails"];
                     };
                 };
             };
@@ -10409,11 +10628,6 @@ export interface components {
             /** @description The time zone in which that is meant. */
             time_zone?: string | null;
         };
-        /** @description All freezes; there are not many. */
-        Freezes: {
-            /** @description By name. */
-            items: components["schemas"]["FreezeView"][];
-        };
         /** @description One generation with its content. */
         GenerationDetail: components["schemas"]["GenerationView"] & {
             /** @description Tags and workflows that came beside it. */
@@ -10498,11 +10712,6 @@ export interface components {
             unavailable?: string | null;
             /** @description Its version. */
             version?: string | null;
-        };
-        /** @description Every golden path, by name. */
-        GoldenPaths: {
-            /** @description The golden paths. */
-            items: components["schemas"]["GoldenPathView"][];
         };
         /** @description A graph. Every edge names nodes that are in it. */
         GraphView: {
@@ -10781,11 +10990,6 @@ export interface components {
              * @description How many do now.
              */
             used: number;
-        };
-        /** @description All limits; there are not many. */
-        Limits: {
-            /** @description By kind and name. */
-            items: components["schemas"]["LimitView"][];
         };
         /** @description A line of a log. */
         LineOut: {
@@ -11654,6 +11858,123 @@ export interface components {
             previous_cursor?: string | null;
         };
         /** @description A page of a list, newest first or by name. */
+        Page_FreezeView: {
+            /** @description Its items. */
+            items: {
+                /** @description When it begins, again and again: five fields of cron. */
+                cron?: string | null;
+                /**
+                 * Format: int32
+                 * @description Seconds that it lasts then.
+                 */
+                duration_s?: number | null;
+                /**
+                 * Format: date-time
+                 * @description When it is over, once.
+                 */
+                ends_at?: string | null;
+                /** @description The environment that it is about, the label `env` or `environment` of resources, else of applications; null: all. */
+                environment?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When they did.
+                 */
+                made_at: string;
+                /** @description Who made it. */
+                made_by: string;
+                /** @description Its name. */
+                name: string;
+                /** @description Whether it is on. */
+                on: boolean;
+                /**
+                 * Format: date-time
+                 * @description When the time that is on began, or the next one begins.
+                 */
+                open_from?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When that is over.
+                 */
+                open_until?: string | null;
+                /** @description Why, for whoever wonders. */
+                reason: string;
+                /**
+                 * Format: date-time
+                 * @description When it begins, once.
+                 */
+                starts_at?: string | null;
+                /** @description The team whose runs it is about; null: all. */
+                team?: string | null;
+                /** @description The time zone in which that is meant. */
+                time_zone?: string | null;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
+        Page_GoldenPathView: {
+            /** @description Its items. */
+            items: {
+                /** @description For people. */
+                description?: string | null;
+                estimated_duration?: components["schemas"]["PastDurationView"] | null;
+                /** @description What kind of golden path it is, in its provider's words. */
+                group?: string | null;
+                /** @description Its name. */
+                name: string;
+                /** @description Parameters that may be given. */
+                optional: string[];
+                /** @description The provider that has it. */
+                provider: string;
+                /** @description That provider's version. */
+                provider_version: string;
+                /** @description Parameters that must be given. */
+                required: string[];
+                /** @description How long it takes in its provider's words. */
+                stated_duration?: string | null;
+                /** @description Tags. */
+                tags: string[];
+                /** @description Why it cannot run on this instance, if so. */
+                unavailable?: string | null;
+                /** @description Its version. */
+                version?: string | null;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
+        Page_HistoryEntry: {
+            /** @description Its items. */
+            items: {
+                /** @description Who did it. */
+                actor: string;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
+                /** @description Anything more. */
+                data: Record<string, unknown>;
+                /**
+                 * Format: uuid
+                 * @description The run it happened in.
+                 */
+                run_id?: string | null;
+                /** @description The step it happened in. */
+                step?: string | null;
+                /** @description What: `resource.active`, `run.failed`, …. */
+                type: string;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
         Page_IntegrationView: {
             /** @description Its items. */
             items: {
@@ -11747,6 +12068,39 @@ export interface components {
                 scopes?: string[] | null;
                 /** @description The teams it is for, likewise. */
                 teams?: string[] | null;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
+        Page_LimitView: {
+            /** @description Its items. */
+            items: {
+                /** @description `team`, `type`, `provider`, `queue` or `group`. */
+                kind: string;
+                /**
+                 * Format: date-time
+                 * @description When they did.
+                 */
+                made_at: string;
+                /** @description Who made it. */
+                made_by: string;
+                /**
+                 * Format: int32
+                 * @description How many runs go at once.
+                 */
+                most: number;
+                /** @description Of which name. */
+                name: string;
+                /** @description Why, for whoever wonders. */
+                reason: string;
+                /**
+                 * Format: int64
+                 * @description How many do now.
+                 */
+                used: number;
             }[];
             /** @description Give this as `cursor` to get the next page; none on the last one. */
             next_cursor?: string | null;
@@ -11889,6 +12243,51 @@ export interface components {
             previous_cursor?: string | null;
         };
         /** @description A page of a list, newest first or by name. */
+        Page_ProviderView: {
+            /** @description Its items. */
+            items: {
+                /** @description Who wrote it. */
+                author?: string | null;
+                /** @description Free text. */
+                category?: string | null;
+                /** @description The commit its files are of, when they come from Git. */
+                commit?: string | null;
+                /** @description Whether it is the version that serves where no application pins another. */
+                default: boolean;
+                /** @description For people. */
+                description?: string | null;
+                /** @description SHA-256 of all that it consists of. */
+                digest: string;
+                /** @description Where to read about it. */
+                homepage?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When this version was loaded first.
+                 */
+                loaded_at: string;
+                /** @description Its name. */
+                name: string;
+                /** @description Resource types it serves, other names too. */
+                resource_types: string[];
+                /** @description The name of the source it was fetched from; none for a folder of the instance. */
+                source?: string | null;
+                /** @description Step types it brings. */
+                step_types: string[];
+                /** @description Tags. */
+                tags: string[];
+                /** @description Its version. */
+                version: string;
+                /** @description What its authors should change. */
+                warnings: string[];
+                /** @description How many workflows it has. */
+                workflows: number;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
         Page_QueueView: {
             /** @description Its items. */
             items: {
@@ -11981,6 +12380,20 @@ export interface components {
                  * @description Live workers that serve it.
                  */
                 workers: number;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
+        Page_ResourceUse: {
+            /** @description Its items. */
+            items: {
+                /** @description The application. */
+                application: string;
+                /** @description The name it uses it by. */
+                name: string;
             }[];
             /** @description Give this as `cursor` to get the next page; none on the last one. */
             next_cursor?: string | null;
@@ -12370,6 +12783,107 @@ export interface components {
             previous_cursor?: string | null;
         };
         /** @description A page of a list, newest first or by name. */
+        Page_SessionView: {
+            /** @description Its items. */
+            items: {
+                /** @description Where it began. */
+                address: string;
+                /** @description What the browser called itself. */
+                agent: string;
+                /**
+                 * Format: date-time
+                 * @description When it began.
+                 */
+                created_at: string;
+                /** @description Whether it is the one that this request was made with. */
+                current: boolean;
+                /**
+                 * Format: date-time
+                 * @description When it ends, used or not.
+                 */
+                expires_at: string;
+                /**
+                 * Format: uuid
+                 * @description Its id.
+                 */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was used last, to the minute.
+                 */
+                last_seen_at: string;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
+        Page_SourceView: {
+            /** @description Its items. */
+            items: {
+                /** @description The commit that is served. */
+                commit?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                created_at: string;
+                /** @description Who added it. */
+                created_by: string;
+                /**
+                 * Format: int32
+                 * @description Seconds between looks; 0: only when asked.
+                 */
+                interval_s: number;
+                /**
+                 * Format: date-time
+                 * @description Since when.
+                 */
+                loaded_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was last looked at.
+                 */
+                looked_at?: string | null;
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: date-time
+                 * @description When it is looked at next, unless someone asks before; none when only then.
+                 */
+                next_look_at?: string | null;
+                /** @description `file` when the instance's list says it, which alone may change it; else `api`. */
+                origin: string;
+                /** @description The folder in the repository; empty for all of it. */
+                path: string;
+                /** @description Why that is not served. */
+                problems: string[];
+                /** @description `name@version` of the providers that are served. */
+                providers: string[];
+                /** @description A tag, a branch or a whole commit. */
+                ref: string;
+                /** @description The name of its credential in the configuration. */
+                secret?: string | null;
+                /** @description The commit that the last look found. */
+                seen_commit?: string | null;
+                /** @description `pending`, `loaded`, `rejected`, `unreachable`, or `removing`. */
+                status: string;
+                /** @description The repository. */
+                url: string;
+                /** @description What was left out of it. */
+                warnings: string[];
+                /** @description Where pushes are announced. */
+                webhook: string;
+                /** @description The name of its webhook secret in the configuration, when it is not its own. */
+                webhook_secret?: string | null;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
         Page_StateView: {
             /** @description Its items. */
             items: {
@@ -12650,6 +13164,42 @@ export interface components {
                 stopped_at?: string | null;
                 /** @description The version of Slipway it runs. */
                 version: string;
+            }[];
+            /** @description Give this as `cursor` to get the next page; none on the last one. */
+            next_cursor?: string | null;
+            /** @description Of lists that go both ways: give this as `newer` to get the page before; absent when this page begins with the newest. */
+            previous_cursor?: string | null;
+        };
+        /** @description A page of a list, newest first or by name. */
+        Page_WorkflowView: {
+            /** @description Its items. */
+            items: {
+                /**
+                 * @description `provisioner` serves one resource operation, `goldenpath` is started by a person.
+                 * @example provisioner
+                 */
+                category: string;
+                /** @description For people. */
+                description?: string | null;
+                /** @description Its name. */
+                name: string;
+                /**
+                 * @description The operation it serves.
+                 * @example create
+                 */
+                operation?: string | null;
+                /** @description Names of what its runs give back. */
+                outputs: string[];
+                /** @description What its runs take. */
+                parameters: Record<string, unknown>[];
+                /** @description Its steps, in order: name, type, what they wait for. */
+                steps: components["schemas"]["WorkflowStepView"][];
+                /** @description Tags. */
+                tags: string[];
+                /** @description Why it cannot run on this instance, if so. */
+                unavailable?: string | null;
+                /** @description Its version. */
+                version?: string | null;
             }[];
             /** @description Give this as `cursor` to get the next page; none on the last one. */
             next_cursor?: string | null;
@@ -12965,11 +13515,6 @@ export interface components {
             /** @description How many workflows it has. */
             workflows: number;
         };
-        /** @description Every provider, by name and version. */
-        Providers: {
-            /** @description The providers. */
-            items: components["schemas"]["ProviderView"][];
-        };
         /** @description What is asked. */
         Question: {
             /** @description `run.cancel`; with an object the verb is enough: `cancel`. */
@@ -13210,12 +13755,14 @@ export interface components {
             applied_params?: Record<string, unknown> | null;
             /** @description Resources whose outputs it names. */
             depends_on: string[];
-            /** @description The last hundred things that happened to it, newest first. */
+            /** @description The last hundred things that happened to it, newest first; `/api/resources/{id}/history` has all. */
             history: components["schemas"]["HistoryEntry"][];
             /** @description Params with placeholders filled in, as the last run saw them. */
             resolved_params?: Record<string, unknown> | null;
-            /** @description Applications that use it. */
+            /** @description Applications that use it, the oldest first, at most a hundred. */
             used_by: components["schemas"]["ResourceUse"][];
+            /** @description Give this as `cursor` to `/api/resources/{id}/users` to get those after them; none when these are all. */
+            used_by_cursor?: string | null;
         };
         /** @description What a request to try again was answered with. */
         ResourceRetry: {
@@ -13866,11 +14413,6 @@ export interface components {
              */
             last_seen_at: string;
         };
-        /** @description Sessions, newest first. */
-        Sessions: {
-            /** @description The sessions. */
-            items: components["schemas"]["SessionView"][];
-        };
         /** @description A message of the log's WebSocket. */
         SocketMessage: {
             /** @description The lines. */
@@ -13969,11 +14511,6 @@ export interface components {
             webhook: string;
             /** @description The name of its webhook secret in the configuration, when it is not its own. */
             webhook_secret?: string | null;
-        };
-        /** @description Every source, by name. */
-        Sources: {
-            /** @description The sources. */
-            items: components["schemas"]["SourceView"][];
         };
         /** @description One wave, and how its resources stand. */
         StageView: {
@@ -14708,11 +15245,6 @@ export interface components {
             unavailable?: string | null;
             /** @description Its version. */
             version?: string | null;
-        };
-        /** @description The workflows of a provider, in the order of its manifest. */
-        Workflows: {
-            /** @description The workflows. */
-            items: components["schemas"]["WorkflowView"][];
         };
     };
     responses: never;

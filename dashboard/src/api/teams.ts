@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 
 import { answered, api, type Schema } from './client';
-import { paged } from './paged';
+import { paged, whole } from './paged';
 
 export type Team = Schema<'TeamView'>;
 export type TeamDetail = Schema<'TeamAnswer'>;
@@ -11,8 +11,7 @@ export type Secret = Schema<'SecretView'>;
 /** Teams that were ever named, by name: those whose things one may see. */
 export const teams = queryOptions({
   queryKey: ['teams', 'list'],
-  queryFn: async ({ signal }) =>
-    (await answered(api.GET('/api/teams', { params: { query: { limit: 500 } }, signal }))).items,
+  queryFn: ({ signal }) => whole((query) => answered(api.GET('/api/teams', { params: { query }, signal }))),
 });
 
 /** A team, and what it uses. */

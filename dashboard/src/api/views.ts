@@ -1,6 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 
 import { answered, api, type Schema } from './client';
+import { whole } from './paged';
 
 export type View = Schema<'ViewView'>;
 
@@ -8,8 +9,8 @@ export type View = Schema<'ViewView'>;
 export const views = (page: string) =>
   queryOptions({
     queryKey: ['views', page],
-    queryFn: async ({ signal }) =>
-      (await answered(api.GET('/api/views', { params: { query: { page } }, signal }))).items,
+    queryFn: ({ signal }) =>
+      whole((at) => answered(api.GET('/api/views', { params: { query: { page, ...at } }, signal }))),
     staleTime: 60_000,
   });
 

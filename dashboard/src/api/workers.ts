@@ -1,14 +1,20 @@
 import { queryOptions } from '@tanstack/react-query';
 
 import { answered, api, type Schema } from './client';
-import { paged } from './paged';
+import { paged, whole } from './paged';
 
 export type Worker = Schema<'WorkerView'>;
 
+/** The workers that started last, of those that have not stopped. */
+export const newestWorkers = queryOptions({
+  queryKey: ['workers', 'newest'],
+  queryFn: async ({ signal }) => (await answered(api.GET('/api/workers', { signal }))).items,
+});
+
 /** Every worker that has not stopped. */
 export const workers = queryOptions({
-  queryKey: ['workers', 'list'],
-  queryFn: async ({ signal }) => (await answered(api.GET('/api/workers', { signal }))).items,
+  queryKey: ['workers', 'all'],
+  queryFn: ({ signal }) => whole((query) => answered(api.GET('/api/workers', { params: { query }, signal }))),
 });
 
 /** Workers, those that started last first; stopped ones too, when they are wanted. */

@@ -6,7 +6,7 @@ import { applicationNames } from '../api/applications';
 import { newestBatches } from '../api/batches';
 import { goldenPaths } from '../api/goldenPaths';
 import { providers } from '../api/providers';
-import { queues } from '../api/queues';
+import { queueNames } from '../api/queues';
 import { teams } from '../api/teams';
 import { workers } from '../api/workers';
 import { Dialog } from '../design/Dialog';
@@ -91,7 +91,7 @@ function useNamed(): Place[] {
   const { data: names = [] } = useQuery(applicationNames);
   const { data: paths = [] } = useQuery({ ...goldenPaths, ...AGE });
   const { data: provided = [] } = useQuery({ ...providers, ...AGE });
-  const { data: lines = [] } = useQuery({ ...queues, ...AGE });
+  const { data: lines = [] } = useQuery({ ...queueNames, ...AGE });
   const { data: serving = [] } = useQuery({ ...workers, ...AGE });
   const { data: groups = [] } = useQuery({ ...teams, ...AGE });
   const { data: many = [] } = useQuery({ ...newestBatches, ...AGE });
@@ -109,7 +109,7 @@ function useNamed(): Place[] {
     ...provided
       .filter((it) => it.default)
       .map(({ name }): Place => ({ kind: 'Provider', label: name, to: { to: '/providers/$name', params: { name } } })),
-    ...lines.map(({ name }): Place => ({ kind: 'Queue', label: name, to: { to: '/queues/$name', params: { name } } })),
+    ...lines.map((name): Place => ({ kind: 'Queue', label: name, to: { to: '/queues/$name', params: { name } } })),
     ...serving.map(({ id, name }): Place => ({
       kind: 'Worker',
       label: name,

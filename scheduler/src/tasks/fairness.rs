@@ -6,14 +6,21 @@ use shared::store::{StoreError, freeze, notify, promote};
 
 use super::{Pass, Scheduler};
 
+/// Freezes read at a time.
+const FREEZES: i64 = 500;
+
 pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
     promote::set_ageing(scheduler.store.pool(), &scheduler.config.fairness).await.context("settings of `fairness`")?;
     let mut tx = scheduler.store.begin().await?;
     let now = Utc::now();
     let mut changed = false;
-    for it in freeze::list(&mut *tx, None, None).await? {
-        let open = it.times.current_or_next(now);
-        changed |= open != it.open && freeze::keep(&mut *tx, &it.name, open).await?;
+    let mut freezes = freeze::page(&mut *tx, None, None, FREEZES).await?;
+    while let Some(last) = freezes.last().map(|it| it.name.clone()) {
+        for it in freezes {
+            let open = it.times.current_or_next(now);
+            changed |= open != it.open && freeze::keep(&mut *tx, &it.name, open).await?;
+        }
+        freezes = freeze::page(&mut *tx, None, Some(&last), FREEZES).await?;
     }
     if changed {
         notify(&mut tx).await?;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgExecutor;
 
+use self::feed::Cursor;
 use super::Result;
 use crate::domain::ids::{ApplicationId, ResourceId, RunId};
 
@@ -65,6 +66,8 @@ pub async fn append(executor: impl PgExecutor<'_>, events: &[NewEvent]) -> Resul
 pub struct Event {
     /// Its number; not the order of commits.
     pub id: i64,
+    /// The transaction that appended it.
+    xid: String,
     /// When it happened.
     pub at: DateTime<Utc>,
     /// One of the names in `domain::event`.
@@ -83,17 +86,45 @@ pub struct Event {
     pub data: Value,
 }
 
-/// The last `limit` events about a resource, newest first.
+impl Event {
+    /// Its place in the stream of events.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor { xid: self.xid.parse().unwrap_or_default(), id: self.id }
+    }
+}
+
+/// Which events about a resource.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfResource {
+    /// Only what became of the resource itself, not what its runs did.
+    pub own: bool,
+    /// Those before this place.
+    pub before: Option<Cursor>,
+}
+
+/// Events about a resource, newest first, at most `limit`.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn of_resource(executor: impl PgExecutor<'_>, id: ResourceId, limit: i64) -> Result<Vec<Event>> {
+pub async fn of_resource(
+    executor: impl PgExecutor<'_>,
+    id: ResourceId,
+    OfResource { own, before }: OfResource,
+    limit: i64,
+) -> Result<Vec<Event>> {
     Ok(sqlx::query_as!(
         Event,
-        r#"SELECT id, at, type AS kind, application_id AS "application_id: ApplicationId", resource_id AS "resource_id: ResourceId",
+        r#"SELECT id, xid::text AS "xid!", at, type AS kind, application_id AS "application_id: ApplicationId", resource_id AS "resource_id: ResourceId",
                   run_id AS "run_id: RunId", step, actor, data
-           FROM event WHERE resource_id = $1 ORDER BY xid DESC, id DESC LIMIT $2"#,
+           FROM event
+           WHERE resource_id = $1 AND (NOT $2 OR type LIKE 'resource.%')
+             AND ($3::text IS NULL OR (xid, id) < ($3::text::xid8, $4))
+           ORDER BY xid DESC, id DESC LIMIT $5"#,
         id.0,
+        own,
+        before.map(|cursor| cursor.xid.to_string()),
+        before.map(|cursor| cursor.id),
         limit,
     )
     .fetch_all(executor)
@@ -107,7 +138,7 @@ pub async fn of_resource(executor: impl PgExecutor<'_>, id: ResourceId, limit: i
 pub async fn of_run(executor: impl PgExecutor<'_>, id: RunId, limit: i64) -> Result<Vec<Event>> {
     Ok(sqlx::query_as!(
         Event,
-        r#"SELECT id, at, type AS kind, application_id AS "application_id: ApplicationId", resource_id AS "resource_id: ResourceId",
+        r#"SELECT id, xid::text AS "xid!", at, type AS kind, application_id AS "application_id: ApplicationId", resource_id AS "resource_id: ResourceId",
                   run_id AS "run_id: RunId", step, actor, data
            FROM event WHERE run_id = $1 ORDER BY xid DESC, id DESC LIMIT $2"#,
         id.0,

@@ -99,18 +99,45 @@ impl Row {
     }
 }
 
-/// Freezes by name, at most 1000; only this one when it is given; of teams only these (none: of all).
+/// One freeze.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn list(executor: impl PgExecutor<'_>, only: Option<&str>, teams: Option<&[String]>) -> Result<Vec<Freeze>> {
+pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Freeze>> {
+    Ok(select(executor, Some(name), None, None, 1).await?.pop())
+}
+
+/// Freezes by name, those after this one; of teams only these (none: of all).
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn page(
+    executor: impl PgExecutor<'_>,
+    teams: Option<&[String]>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Freeze>> {
+    select(executor, None, teams, after, limit).await
+}
+
+async fn select(
+    executor: impl PgExecutor<'_>,
+    only: Option<&str>,
+    teams: Option<&[String]>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Freeze>> {
     let rows = sqlx::query_as!(
         Row,
         "SELECT name, team, environment, cron, time_zone, duration_s, starts_at, ends_at, reason, made_by, made_at, open_from, open_until
          FROM freeze_window
-         WHERE ($1::text IS NULL OR name = $1) AND ($2::text[] IS NULL OR team IS NULL OR team = ANY ($2)) ORDER BY name LIMIT 1000",
+         WHERE ($1::text IS NULL OR name = $1) AND ($2::text[] IS NULL OR team IS NULL OR team = ANY ($2))
+           AND ($3::text IS NULL OR name > $3)
+         ORDER BY name LIMIT $4",
         only,
         teams,
+        after,
+        limit,
     )
     .fetch_all(executor)
     .await?;

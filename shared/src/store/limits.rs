@@ -41,12 +41,36 @@ pub struct Limit {
     pub used: i64,
 }
 
-/// Limits by kind and name; only this one when it is given.
+/// One limit.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn list(executor: impl PgExecutor<'_>, only: Option<(LimitKind, &str)>) -> Result<Vec<Limit>> {
+pub async fn find(executor: impl PgExecutor<'_>, which: (LimitKind, &str)) -> Result<Option<Limit>> {
+    Ok(select(executor, Some(which), None, None, 1).await?.pop())
+}
+
+/// Limits by kind and name, those after this one; of teams only these (none: of all).
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn page(
+    executor: impl PgExecutor<'_>,
+    teams: Option<&[String]>,
+    after: Option<(LimitKind, &str)>,
+    limit: i64,
+) -> Result<Vec<Limit>> {
+    select(executor, None, teams, after, limit).await
+}
+
+async fn select(
+    executor: impl PgExecutor<'_>,
+    only: Option<(LimitKind, &str)>,
+    teams: Option<&[String]>,
+    after: Option<(LimitKind, &str)>,
+    limit: i64,
+) -> Result<Vec<Limit>> {
     let (kind, name) = only.unzip();
+    let (after_kind, after_name) = after.unzip();
     Ok(sqlx::query_as!(
         Limit,
         r#"WITH flying AS MATERIALIZED (
@@ -59,10 +83,17 @@ pub async fn list(executor: impl PgExecutor<'_>, only: Option<(LimitKind, &str)>
                        ELSE coalesce((SELECT sum(f.runs)::bigint FROM flying f
                              WHERE l.name = CASE l.kind WHEN 'team' THEN f.team WHEN 'type' THEN f.resource_type
                                                         WHEN 'provider' THEN f.provider ELSE f.queue END), 0) END AS "used!"
-           FROM run_limit l WHERE ($1::text IS NULL OR l.kind = $1) AND ($2::text IS NULL OR l.name = $2)
-           ORDER BY l.kind, l.name LIMIT 1000"#,
+           FROM run_limit l
+           WHERE ($1::text IS NULL OR l.kind = $1) AND ($2::text IS NULL OR l.name = $2)
+             AND ($3::text[] IS NULL OR l.kind <> 'team' OR l.name = ANY ($3))
+             AND ($4::text IS NULL OR (l.kind, l.name) > ($4, $5))
+           ORDER BY l.kind, l.name LIMIT $6"#,
         kind.map(LimitKind::as_str),
         name,
+        teams,
+        after_kind.map(LimitKind::as_str),
+        after_name,
+        limit,
     )
     .fetch_all(executor)
     .await?)

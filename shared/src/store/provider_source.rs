@@ -113,13 +113,22 @@ pub enum Looked {
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn list(executor: impl PgExecutor<'_>) -> Result<Vec<Stored>> {
+    page(executor, None, MAX_SOURCES).await
+}
+
+/// Sources by name, those after this one.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn page(executor: impl PgExecutor<'_>, after: Option<&str>, limit: i64) -> Result<Vec<Stored>> {
     Ok(sqlx::query_as!(
         Stored,
         "SELECT name, url, ref AS reference, path, interval_s, credential, webhook_secret, origin, created_by, created_at,
                 remove_requested_at, status, seen_commit, problems, warnings, looked_at, next_look_at, commit, tree_digest,
                 providers, loaded_at
-         FROM provider_source ORDER BY name LIMIT $1",
-        MAX_SOURCES,
+         FROM provider_source WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2",
+        after,
+        limit,
     )
     .fetch_all(executor)
     .await?)

@@ -219,20 +219,44 @@ pub async fn find_as(executor: impl PgExecutor<'_>, id: ResourceId, visible: Vis
     Ok(seen!(executor, "WHERE r.id = $2", visible.teams(), id.0).await?.pop())
 }
 
-/// Which applications of these teams use a resource, and under which names.
+/// An application that uses a resource.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The application's id.
+    pub application_id: ApplicationId,
+    /// The application.
+    pub application: String,
+    /// The name by which it uses the resource.
+    pub name: String,
+}
+
+/// Which applications of these teams use a resource: the oldest application first, and those after this one and the name in it.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn users(executor: impl PgExecutor<'_>, id: ResourceId, visible: &Visible) -> Result<Vec<(String, String)>> {
-    let rows = sqlx::query!(
-        "SELECT a.name AS application, u.name FROM resource_user u JOIN application a ON a.id = u.application_id
-         WHERE u.resource_id = $1 AND ($2::text[] IS NULL OR a.team = ANY ($2)) ORDER BY 1, 2 LIMIT 1000",
+pub async fn users(
+    executor: impl PgExecutor<'_>,
+    id: ResourceId,
+    visible: &Visible,
+    after: Option<(Uuid, &str)>,
+    limit: i64,
+) -> Result<Vec<User>> {
+    let (application, name) = after.unzip();
+    Ok(sqlx::query_as!(
+        User,
+        r#"SELECT u.application_id AS "application_id: ApplicationId", a.name AS application, u.name
+           FROM resource_user u JOIN application a ON a.id = u.application_id
+           WHERE u.resource_id = $1 AND ($2::text[] IS NULL OR a.team = ANY ($2))
+             AND ($3::uuid IS NULL OR (u.application_id, u.name) > ($3, $4))
+           ORDER BY u.application_id, u.name LIMIT $5"#,
         id.0,
         visible.teams(),
+        application,
+        name,
+        limit,
     )
     .fetch_all(executor)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.application, row.name)).collect())
+    .await?)
 }
 
 /// The resources that this one names outputs of, as far as applications of these teams have or use them.

@@ -140,18 +140,27 @@ impl Held {
     }
 }
 
-/// A person's sessions that are not over, newest first.
+/// A person's sessions that are not over, newest first, those before this one.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn list(executor: impl PgExecutor<'_>, person: Uuid, idle: Duration) -> Result<Vec<Session>> {
+pub async fn page(
+    executor: impl PgExecutor<'_>,
+    person: Uuid,
+    idle: Duration,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Session>> {
     Ok(sqlx::query_as!(
         Session,
         r#"SELECT id AS "id: SessionId", address, agent, created_at, last_seen_at, expires_at FROM session
            WHERE person_id = $1 AND ended_at IS NULL AND expires_at > now()
-             AND last_seen_at > now() - make_interval(secs => $2) ORDER BY id DESC LIMIT 100"#,
+             AND last_seen_at > now() - make_interval(secs => $2) AND ($3::uuid IS NULL OR id < $3)
+           ORDER BY id DESC LIMIT $4"#,
         person,
         idle.as_secs_f64(),
+        before,
+        limit,
     )
     .fetch_all(executor)
     .await?)

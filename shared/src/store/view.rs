@@ -38,24 +38,36 @@ pub struct View {
     pub updated_at: DateTime<Utc>,
 }
 
-/// The views of a caller and of these teams, of one page or of all, by name.
+/// Where a view stands among those of a caller: its page, its name, its id.
+pub type Place = (String, String, Uuid);
+
+/// The views of a caller and of these teams, of one page or of all, by page and name, those after this one.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn list(
+pub async fn page(
     executor: impl PgExecutor<'_>,
     owner: Uuid,
     teams: &Visible,
-    page: Option<&str>,
+    of: Option<&str>,
+    after: Option<&Place>,
+    limit: i64,
 ) -> Result<Vec<View>> {
+    let (page, name, id) =
+        after.map_or_else(Default::default, |(page, name, id)| (Some(page.as_str()), Some(name.as_str()), Some(*id)));
     Ok(sqlx::query_as!(
         View,
         "SELECT id, team, page, name, query, created_by, updated_at FROM saved_view
          WHERE (owner_id = $1 OR (team IS NOT NULL AND ($2::text[] IS NULL OR team = ANY ($2)))) AND ($3::text IS NULL OR page = $3)
-         ORDER BY page, name, id LIMIT 1000",
+           AND ($4::text IS NULL OR (page, name, id) > ($4, $5, $6))
+         ORDER BY page, name, id LIMIT $7",
         owner,
         teams.teams(),
+        of,
         page,
+        name,
+        id,
+        limit,
     )
     .fetch_all(executor)
     .await?)

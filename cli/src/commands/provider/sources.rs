@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use shared::formats::source;
 
-use super::super::Globals;
+use super::super::{Globals, list::Many};
 use crate::{
     client::{Body, segment},
     failure::Failure,
@@ -82,9 +82,8 @@ pub(crate) async fn remove(globals: &Globals, name: &str) -> anyhow::Result<()> 
 ///
 /// # Errors
 /// When the server cannot be reached or says no.
-pub(crate) async fn list(globals: &Globals, watch: bool) -> anyhow::Result<()> {
-    let (client, printer) = (globals.client()?, globals.printer());
-    printer.watch(watch, || async { printer.render(&client.get(SOURCES, &[]).await?, table) }).await
+pub(crate) async fn list(globals: &Globals, many: &Many) -> anyhow::Result<()> {
+    many.show(globals, SOURCES, &[], table).await
 }
 
 /// Has the server look at everything now.

@@ -16,6 +16,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs looked at: those that run, and the newest.
 const RUNS: usize = 100;
+/// Queues, and workers, looked at.
+const MANY: usize = 200;
 
 /// The state of things at one moment.
 #[derive(Clone, Debug, Default)]
@@ -77,8 +79,8 @@ impl Feed {
             runs.extend(newest.items.into_iter().filter(|run| !known.contains(&run["id"])));
             Ok::<_, anyhow::Error>(json!({ "items": runs }))
         };
-        let all =
-            async { tokio::try_join!(self.client.get("/api/queues", &[]), runs, self.client.get("/api/workers", &[])) };
+        let list = |path| async move { Ok(self.client.list(path, &[], MANY).await?.to_value()) };
+        let all = async { tokio::try_join!(list("/api/queues"), runs, list("/api/workers")) };
         match tokio::time::timeout(PATIENCE, all).await {
             Ok(answered) => answered,
             Err(_) => anyhow::bail!("{} did not answer within {} s", self.server(), PATIENCE.as_secs()),

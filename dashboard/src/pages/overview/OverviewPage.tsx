@@ -4,7 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { openApprovals } from '../../api/approvals';
 import { overview } from '../../api/overview';
 import { newestRuns } from '../../api/runs';
-import { workers as workerList } from '../../api/workers';
+import { newestWorkers } from '../../api/workers';
 import { Empty } from '../../design/Empty';
 import { Loaded } from '../../design/Loaded';
 import { Page, Section } from '../../design/Page';
@@ -12,7 +12,7 @@ import { rowLink, Table } from '../../design/Table';
 import { Time } from '../../design/Time';
 import { History } from '../../history/History';
 import { useLive } from '../../live/live';
-import { QueueTable } from '../queues/QueueTable';
+import { NoQueues, QUEUES } from '../queues/QueueTable';
 import { RUN_COLUMNS } from '../runs/columns';
 import { NoWorkers, WORKER_COLUMNS } from '../workers/WorkerTable';
 import { Figures } from './Figures';
@@ -29,7 +29,7 @@ export function OverviewPage() {
   const navigate = route.useNavigate();
   const live = useLive(3);
   const query = useQuery({ ...overview, ...live });
-  const workers = useQuery({ ...workerList, ...live });
+  const workers = useQuery({ ...newestWorkers, ...live });
   return (
     <Page title="Overview">
       <Figures overview={query.data} />
@@ -38,7 +38,7 @@ export function OverviewPage() {
       <History span={span} onSpan={(next) => void navigate({ search: { span: next }, replace: true })} />
       <Section title="Queues" flush aside={<Link to="/queues">All queues</Link>}>
         <Loaded query={query} what="the queues" lines={3}>
-          {({ queues }) => <QueueTable queues={queues} />}
+          {({ queues }) => (queues.length === 0 ? <NoQueues /> : <Table {...QUEUES} rows={queues} />)}
         </Loaded>
       </Section>
       <Section title="Workers" flush aside={<Link to="/workers">All workers</Link>}>

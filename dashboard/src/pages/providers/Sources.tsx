@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { useAction } from '../../api/action';
@@ -7,18 +7,17 @@ import { removeSource, sources, type Source } from '../../api/providers';
 import { Button } from '../../design/Button';
 import { Dialog } from '../../design/Dialog';
 import { Empty } from '../../design/Empty';
-import { Loaded } from '../../design/Loaded';
 import { Section } from '../../design/Page';
 import { Problem } from '../../design/Problem';
 import { Status } from '../../design/Status';
-import { Table, type Column } from '../../design/Table';
+import { PagedTable, type Column } from '../../design/Table';
 import { Time } from '../../design/Time';
 import { useLive } from '../../live/live';
 import { AddSource } from './AddSource';
 
 /** The repositories that providers are fetched from, and how each stands. */
 export function Sources() {
-  const query = useQuery({ ...sources, ...useLive(5) });
+  const query = useInfiniteQuery({ ...sources, ...useLive(5) });
   const [open, setOpen] = useState<'add' | Source>();
   const may = useMay('provider_source.write');
   const close = () => setOpen(undefined);
@@ -70,17 +69,18 @@ export function Sources() {
         </Button>
       }
     >
-      <Loaded query={query} what="the sources" lines={3}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="All providers come from folders" command="slipway provider add URL --ref TAG">
-              A source is a Git repository that providers are fetched from, and fetched again when it changes.
-            </Empty>
-          ) : (
-            <Table caption="Sources of providers, by name" columns={columns} rows={items} rowKey={(it) => it.name} />
-          )
+      <PagedTable
+        query={query}
+        what="sources"
+        caption="Sources of providers, by name"
+        columns={columns}
+        rowKey={(it) => it.name}
+        empty={
+          <Empty title="All providers come from folders" command="slipway provider add URL --ref TAG">
+            A source is a Git repository that providers are fetched from, and fetched again when it changes.
+          </Empty>
         }
-      </Loaded>
+      />
       <Dialog title="Add a source of providers" open={open === 'add'} onClose={close}>
         <AddSource onDone={close} />
       </Dialog>

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { Queue } from '../../api/queues';
 import { Empty } from '../../design/Empty';
 import { Status } from '../../design/Status';
-import { rowLink, Table, type Column } from '../../design/Table';
+import { rowLink, type Column } from '../../design/Table';
 import { Length } from '../../design/Time';
 import { count, figure, lengthOf } from '../../design/words';
 
@@ -77,22 +77,18 @@ const COLUMNS: readonly Column<Queue>[] = [
   },
 ];
 
-/** Queues: what each holds, and how fast it moves. */
-export function QueueTable({ queues }: { queues: readonly Queue[] }) {
-  if (queues.length === 0) {
-    return (
-      <Empty title="There is no queue yet" command="slipway-worker --help">
-        A queue is there as soon as a worker serves it, or a run goes through it.
-      </Empty>
-    );
-  }
+/** A table of queues, but for its rows. */
+export const QUEUES = {
+  caption: 'Queues',
+  rowKey: (queue: Queue) => queue.name,
+  tone: (queue: Queue) => (queue.workers === 0 && queue.demand > 0 ? 'bad' : undefined),
+  columns: COLUMNS,
+} as const;
+
+export function NoQueues() {
   return (
-    <Table
-      caption="Queues"
-      rows={queues}
-      rowKey={(queue) => queue.name}
-      tone={(queue) => (queue.workers === 0 && queue.demand > 0 ? 'bad' : undefined)}
-      columns={COLUMNS}
-    />
+    <Empty title="There is no queue yet" command="slipway-worker --help">
+      A queue is there as soon as a worker serves it, or a run goes through it.
+    </Empty>
   );
 }

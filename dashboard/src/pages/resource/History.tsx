@@ -1,8 +1,9 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import { resourceAt, type ResourceDetail } from '../../api/resources';
+import type { Schema } from '../../api/client';
+import { resourceAt, resourceHistory, type ResourceDetail } from '../../api/resources';
 import { Button } from '../../design/Button';
 import { Empty } from '../../design/Empty';
 import { Check } from '../../design/Field';
@@ -10,12 +11,13 @@ import { Facts, Json } from '../../design/Facts';
 import { Loaded } from '../../design/Loaded';
 import { Section } from '../../design/Page';
 import { Status } from '../../design/Status';
-import { Table, type Column } from '../../design/Table';
+import { PagedTable, Table, type Column } from '../../design/Table';
 import { ExactTime, Time } from '../../design/Time';
 import { short } from '../../design/words';
+import { useLive } from '../../live/live';
 import { told } from '../run/told';
 
-type Entry = ResourceDetail['history'][number];
+type Entry = Schema<'HistoryEntry'>;
 
 /** What is shown before somebody asks for more. */
 const FIRST = 8;
@@ -36,7 +38,8 @@ export function History({
   onAt: (at: string | undefined) => void;
 }) {
   const [long, setLong] = useState(false);
-  const entries = resource.history.filter(({ type }) => all || type.startsWith('resource.'));
+  const query = useInfiniteQuery({ ...resourceHistory(resource.id, all), ...useLive(5) });
+  const entries = query.data ?? [];
   const columns: readonly Column<Entry>[] = [
     {
       key: 'what',
@@ -77,30 +80,37 @@ export function History({
       ),
     },
   ];
+  const table = {
+    caption: `What happened to ${resource.name}, newest first`,
+    rowKey: (entry: Entry) => `${entry.at} ${entry.type} ${entry.step ?? ''}`,
+    columns,
+  };
   return (
     <Section
       title="State history"
       flush
       aside={<Check label="Runs and steps too" checked={all} onChange={(event) => onAll(event.target.checked)} />}
     >
-      {entries.length === 0 ? (
-        <Empty title="Nothing is recorded" command={`slipway resource get ${resource.id}`}>
-          What happens to it is written down here. How it stands:
-        </Empty>
+      {!long && entries.length > FIRST ? (
+        <>
+          <Table {...table} rows={entries.slice(0, FIRST)} />
+          <footer className="table-foot">
+            <Button small onClick={() => setLong(true)}>
+              Show more
+            </Button>
+          </footer>
+        </>
       ) : (
-        <Table
-          caption={`What happened to ${resource.name}, newest first`}
-          rows={long ? entries : entries.slice(0, FIRST)}
-          rowKey={(entry) => `${entry.at} ${entry.type} ${entry.step ?? ''}`}
-          columns={columns}
+        <PagedTable
+          {...table}
+          query={query}
+          what="entries"
+          empty={
+            <Empty title="Nothing is recorded" command={`slipway resource get ${resource.id}`}>
+              What happens to it is written down here. How it stands:
+            </Empty>
+          }
         />
-      )}
-      {!long && entries.length > FIRST && (
-        <footer className="table-foot">
-          <Button small onClick={() => setLong(true)}>
-            Show all {entries.length}
-          </Button>
-        </footer>
       )}
       {at !== undefined && <AsItWas id={resource.id} at={at} onClose={() => onAt(undefined)} />}
     </Section>

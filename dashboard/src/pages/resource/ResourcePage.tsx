@@ -22,6 +22,7 @@ import { Hints } from './Hints';
 import { KeptState } from './KeptState';
 import { Outputs } from './Outputs';
 import { ResourceActions } from './ResourceActions';
+import { UsedBy } from './UsedBy';
 import './resource.css';
 
 const route = getRouteApi('/resources/$id');
@@ -184,19 +185,7 @@ function About({ resource: it }: { resource: ResourceDetail }) {
         facts={[
           ['Id', <Id key="" id={it.id} />],
           ['Identity', <code key="">{it.identity}</code>],
-          [
-            'Used by',
-            <ul key="">
-              {it.used_by.map(({ application, name }) => (
-                <li key={`${application} ${name}`}>
-                  <Link to="/applications/$name" params={{ name: application }}>
-                    {application}
-                  </Link>{' '}
-                  <span className="quiet">as {name}</span>
-                </li>
-              ))}
-            </ul>,
-          ],
+          ['Used by', <UsedBy key="" resource={it} />],
           [
             'Needs',
             it.depends_on.length === 0 ? undefined : (

@@ -52,59 +52,55 @@ function You() {
 }
 
 function Sessions() {
-  const query = useQuery({ ...sessions, ...useLive(10) });
+  const query = useInfiniteQuery({ ...sessions, ...useLive(10) });
   const end = useAction({
     act: ({ id }: Schema<'SessionView'>) => endSession(id),
     done: () => 'That browser is logged out',
   });
   return (
     <Section title="Your browsers" flush>
-      <Loaded query={query} what="your logins" lines={3}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="You are here by a key" command="slipway login">
-              A browser that logs in is listed here, and can be logged out.
-            </Empty>
-          ) : (
-            <Table
-              caption="Browsers that are logged in as you"
-              rows={items}
-              rowKey={(it) => it.id}
-              columns={[
-                {
-                  key: 'agent',
-                  label: 'Browser',
-                  main: true,
-                  cell: (it) => (
-                    <>
-                      {it.agent}
-                      {it.current && <span className="cell-2">this one</span>}
-                    </>
-                  ),
-                },
-                { key: 'from', label: 'From', cell: (it) => it.address },
-                { key: 'seen', label: 'Used', number: true, cell: (it) => <Time at={it.last_seen_at} /> },
-                { key: 'ends', label: 'Ends', number: true, cell: (it) => <Time at={it.expires_at} /> },
-                {
-                  key: 'do',
-                  label: 'Action',
-                  bare: true,
-                  cell: (it) => (
-                    <Button
-                      small
-                      kind="quiet"
-                      busy={end.isPending && end.variables.id === it.id}
-                      onClick={() => end.mutate(it)}
-                    >
-                      Log out
-                    </Button>
-                  ),
-                },
-              ]}
-            />
-          )
+      <PagedTable
+        query={query}
+        what="logins"
+        caption="Browsers that are logged in as you"
+        rowKey={(it) => it.id}
+        columns={[
+          {
+            key: 'agent',
+            label: 'Browser',
+            main: true,
+            cell: (it) => (
+              <>
+                {it.agent}
+                {it.current && <span className="cell-2">this one</span>}
+              </>
+            ),
+          },
+          { key: 'from', label: 'From', cell: (it) => it.address },
+          { key: 'seen', label: 'Used', number: true, cell: (it) => <Time at={it.last_seen_at} /> },
+          { key: 'ends', label: 'Ends', number: true, cell: (it) => <Time at={it.expires_at} /> },
+          {
+            key: 'do',
+            label: 'Action',
+            bare: true,
+            cell: (it) => (
+              <Button
+                small
+                kind="quiet"
+                busy={end.isPending && end.variables.id === it.id}
+                onClick={() => end.mutate(it)}
+              >
+                Log out
+              </Button>
+            ),
+          },
+        ]}
+        empty={
+          <Empty title="You are here by a key" command="slipway login">
+            A browser that logs in is listed here, and can be logged out.
+          </Empty>
         }
-      </Loaded>
+      />
     </Section>
   );
 }

@@ -14,8 +14,8 @@ use crate::{
 /// A place in the stream of events: after this one. Ids commit out of order, so the transaction counts first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    xid: u64,
-    id: i64,
+    pub(super) xid: u64,
+    pub(super) id: i64,
 }
 
 impl fmt::Display for Cursor {

@@ -97,7 +97,7 @@ async fn limits_of_types_and_teams_hold_over_all_queues() {
     assert_eq!(world.reason(second).await.as_deref(), Some("TypeLimit"));
     world.end(&[first]).await;
     assert_eq!(world.promote().await.iter().map(|(run, _)| *run).collect::<Vec<_>>(), [second]);
-    let list = limits::list(world.pool(), None).await.unwrap();
+    let list = limits::page(world.pool(), None, None, 100).await.unwrap();
     let used: Vec<_> = list.iter().map(|it| (it.kind.as_str(), it.most, it.used)).collect();
     assert_eq!(used, [("team", 3, 3), ("type", 1, 1)]);
 }
