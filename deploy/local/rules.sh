@@ -20,7 +20,7 @@ if [[ ${1:-} == digest ]]; then
   echo "$wanted"
   exit
 fi
-# Who comes second waits for the first one's, not for whatever else cargo builds then.
+# Who comes second waits for the first one's, and all for a build of everything that make up has begun.
 exec 9> "$state/slipway-rules.lock"
 flock 9
 [[ ! -x $program || $(cat "$program.of" 2> /dev/null) != "$wanted" ]] || exit 0

@@ -44,28 +44,42 @@ if [[ -x $slipway ]]; then
 else
   plan_stages 40 5 480 5 20
 fi
-# What is built beside the rest does not go on alone when something fails.
-# shellcheck disable=SC2046 # a word a process
-trap 'kill $(jobs -pr) 2> /dev/null || true' EXIT
+# What goes on beside the rest does not go on alone when something fails.
+beside=()
+trap 'kill "${beside[@]}" 2> /dev/null || true' EXIT
 stage "looking for what is missing"
-# Compiled while packages and npm are fetched, where there is what compiles: they wait for the network, it for the processors.
-# The first call may fetch the toolchain, which two at once cannot.
-if command -v cc > /dev/null && command -v cargo > /dev/null && cargo --version > /dev/null 2>&1; then
-  "$root/deploy/local/rules.sh" &
+# Packages, crates and the dashboard's modules are waited for at the same time, as far as there is already what fetches them. The
+# first call of cargo may fetch the toolchain, which two at once cannot.
+if command -v cargo > /dev/null && cargo --version > /dev/null 2>&1; then
+  cargo fetch --quiet --locked &
+  beside+=($!)
+fi
+dashboard=''
+if command -v npm > /dev/null; then
+  "$root/deploy/local/dashboard.sh" optional &
+  dashboard=$!
+  beside+=("$dashboard")
 fi
 "$root/deploy/local/packages.sh"
 stage "finding a Docker engine"
 "$root/deploy/local/engine.sh" start
 stage "building, and making the step images beside it"
-"$root/deploy/local/images.sh" &
+# Held until what the program of the image `rules` is made of is compiled: only then is it worth linking.
+exec 8> "$state/slipway-rules.lock"
+flock 8
+"$root/deploy/local/images.sh" 8>&- &
 images=$!
-"$root/deploy/local/dashboard.sh" optional
-# With the features that the whole workspace asks for, as the program of the rules has been built and the tests are.
-SQLX_OFFLINE=true cargo build --locked --workspace --bin slipway
-wait "$images"
-trap - EXIT
+beside+=("$images")
+# The api's program takes the dashboard in: it is whole before.
+if [[ -n $dashboard ]]; then wait "$dashboard"; else "$root/deploy/local/dashboard.sh" optional; fi
+# With the features that the whole workspace asks for, as the tests are. The program of the rules is linked once more, static, when
+# this is done: what it is made of is compiled here, where something long leaves a processor idle.
+SQLX_OFFLINE=true cargo build --locked --workspace --bin slipway --bin slipway-rules 8>&-
+exec 8>&-
 stage "starting Slipway"
 start
+wait "$images"
+trap - EXIT
 stage "submitting the examples"
 # shellcheck source=/dev/null
 source "$state/env"
