@@ -11,7 +11,7 @@ use shared::config::Config;
 use tests::{
     alone::Alone,
     client::Client,
-    large::{Size, fill},
+    large::{Size, fill_alone},
 };
 
 use crate::report::{Figure, Report, percentile};
@@ -36,7 +36,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     .await?;
     let began = Instant::now();
     let mut said = "";
-    let filled = fill(&alone.database.url, size, |progress| {
+    let filled = fill_alone(&alone.database.url, size, |progress| {
         if said != progress.what {
             println!("  {:>3.0} % of {runs} runs written, next: {}", progress.done * 100.0, progress.what);
         }

@@ -93,19 +93,62 @@ pub async fn page(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Approval>> {
+    // First which approvals: each part of `found` is for one way of asking, and the others read nothing. One in a hundred runs asks a
+    // person, so a team's approvals are found from its runs' ids, unless there are more than 30,000: then they are frequent enough
+    // among all. Last what the approvals are about, by keys and one row at a time: a plan that is made once for all limits takes a
+    // page for large and joins the tables as a whole.
     Ok(sqlx::query_as!(
         Approval,
-        r#"SELECT p.step_id AS "step_id: StepId", step.name AS step, p.run_id AS "run_id: RunId", run.workflow, run.provider,
-                  r.name AS "resource?", a.name AS "application?", run.team, run.requested_by, p.message, p.roles, p.teams,
-                  p.requested_at, p.expires_at, p.on_timeout, p.decision AS "decision: Decision", p.decided_at, p.decided_by, p.reason
-           FROM approval p
-           JOIN step ON step.id = p.step_id
-           JOIN run ON run.id = p.run_id
-           LEFT JOIN resource r ON r.id = run.resource_id
-           LEFT JOIN application a ON a.id = run.application_id
-           WHERE (NOT $1 OR p.decision IS NULL) AND ($2::text IS NULL OR p.decision = $2) AND ($3::uuid IS NULL OR p.run_id = $3)
-             AND ($4::text IS NULL OR a.name = $4) AND ($5::text IS NULL OR run.team = $5) AND ($6::uuid IS NULL OR p.step_id < $6)
-             AND ($8::text[] IS NULL OR run.team = ANY ($8) OR p.teams && $8)
+        r#"WITH of_teams AS MATERIALIZED (
+               SELECT id FROM run WHERE NOT $1 AND $3::uuid IS NULL AND $4::text IS NULL
+                                    AND team = ANY (CASE WHEN $5::text IS NULL THEN $8::text[] ELSE ARRAY[$5] END)
+               LIMIT 30001),
+           found AS MATERIALIZED (
+               -- Open ones, of which there are few at a time.
+               (SELECT p.* FROM approval p
+                WHERE $1 AND $3 IS NULL AND $4 IS NULL AND p.decision IS NULL
+                  AND p.step_id < coalesce($6::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                  AND ($5 IS NULL AND $8 IS NULL OR
+                       (SELECT ($5 IS NULL OR run.team = $5) AND ($8 IS NULL OR run.team = ANY ($8) OR p.teams && $8)
+                        FROM run WHERE run.id = p.run_id))
+                ORDER BY p.step_id DESC LIMIT $7)
+               UNION ALL
+               -- All, as they come, unless the teams have so few runs that most would be passed over.
+               (SELECT p.* FROM approval p
+                WHERE NOT $1 AND $3 IS NULL AND $4 IS NULL
+                  AND ($5 IS NULL AND $8 IS NULL OR (SELECT count(*) FROM of_teams) > 30000) AND ($2::text IS NULL OR p.decision = $2)
+                  AND p.step_id < coalesce($6, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                  AND ($5 IS NULL AND $8 IS NULL OR
+                       (SELECT ($5 IS NULL OR run.team = $5) AND ($8 IS NULL OR run.team = ANY ($8) OR p.teams && $8)
+                        FROM run WHERE run.id = p.run_id))
+                ORDER BY p.step_id DESC LIMIT $7)
+               UNION ALL
+               -- Of the few runs of these teams, and those that ask their people.
+               SELECT p.* FROM of_teams JOIN approval p ON p.run_id = of_teams.id WHERE (SELECT count(*) FROM of_teams) <= 30000
+               UNION ALL
+               SELECT p.* FROM approval p
+               WHERE NOT $1 AND $3 IS NULL AND $4 IS NULL AND $5 IS NULL AND (SELECT count(*) FROM of_teams) <= 30000 AND p.teams && $8
+                 AND (SELECT run.team <> ALL ($8) FROM run WHERE run.id = p.run_id)
+               UNION ALL
+               -- Of one run, or of an application's.
+               SELECT p.* FROM approval p WHERE p.run_id = $3
+               UNION ALL
+               SELECT p.* FROM application a JOIN run ON run.application_id = a.id JOIN approval p ON p.run_id = run.id
+               WHERE $3 IS NULL AND a.name = $4)
+           SELECT p.step_id AS "step_id!: StepId", step.name AS "step!", p.run_id AS "run_id!: RunId", run.workflow AS "workflow!",
+                  run.provider AS "provider!", r.name AS "resource?", a.name AS "application?", run.team AS "team!",
+                  run.requested_by AS "requested_by!", p.message AS "message!", p.roles AS "roles!", p.teams AS "teams!",
+                  p.requested_at AS "requested_at!", p.expires_at AS "expires_at?", p.on_timeout AS "on_timeout!",
+                  p.decision AS "decision?: Decision", p.decided_at AS "decided_at?", p.decided_by AS "decided_by?", p.reason AS "reason?"
+           FROM (SELECT * FROM found f
+                 WHERE (NOT $1 OR f.decision IS NULL) AND ($2 IS NULL OR f.decision = $2) AND ($6 IS NULL OR f.step_id < $6)
+                 ORDER BY f.step_id DESC OFFSET 0) p
+           CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = p.run_id LIMIT 1) run
+           CROSS JOIN LATERAL (SELECT * FROM step WHERE step.id = p.step_id LIMIT 1) step
+           LEFT JOIN LATERAL (SELECT * FROM resource r WHERE r.id = run.resource_id LIMIT 1) r ON true
+           LEFT JOIN LATERAL (SELECT * FROM application a WHERE a.id = run.application_id LIMIT 1) a ON true
+           WHERE ($4 IS NULL OR a.name = $4) AND ($5 IS NULL OR run.team = $5)
+             AND ($8 IS NULL OR run.team = ANY ($8) OR p.teams && $8)
            ORDER BY p.step_id DESC LIMIT $7"#,
         filter.open,
         filter.decision.map(Decision::as_str),

@@ -21,14 +21,16 @@ pub struct Provider {
     pub loaded_at: DateTime<Utc>,
 }
 
-/// The current providers, by name and version; several versions of one stand side by side.
+/// All current providers, by name and version; several versions of one stand side by side. Nothing is left out, for those
+/// who plan know only what is read here; how many there may be is bounded where a set is built
+/// ([`crate::formats::registry::Registry::load_from`]).
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn list(executor: impl PgExecutor<'_>) -> Result<Vec<Provider>> {
     Ok(sqlx::query_as!(
         Provider,
-        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE current ORDER BY name, version LIMIT 1000"
+        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE current ORDER BY name, version"
     )
     .fetch_all(executor)
     .await?)
@@ -52,14 +54,14 @@ pub async fn page(executor: impl PgExecutor<'_>, after: Option<(&str, &str)>, li
     .await?)
 }
 
-/// The current versions of one provider.
+/// All current versions of one provider.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn versions(executor: impl PgExecutor<'_>, name: &str) -> Result<Vec<Provider>> {
     Ok(sqlx::query_as!(
         Provider,
-        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE name = $1 AND current ORDER BY version LIMIT 100",
+        "SELECT name, version, digest, manifest, loaded_at FROM provider WHERE name = $1 AND current ORDER BY version",
         name
     )
     .fetch_all(executor)

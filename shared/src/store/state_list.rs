@@ -50,17 +50,45 @@ pub async fn page(
     before: Option<uuid::Uuid>,
     limit: i64,
 ) -> Result<Vec<KeptState>> {
+    // Most resources keep no state. Where all teams are seen, or more than 50, this steps through the states from one resource to
+    // the next; for an application or fewer teams it asks each of their resources. What a state is of is joined last, one row at a
+    // time: a plan that is made once for all limits takes a page for large and walks through all resources.
     Ok(sqlx::query_as!(
         KeptState,
-        r#"SELECT r.id AS "resource_id: ResourceId", a.name AS application, r.name, r.type AS kind, v.version, v.serial,
-                  CASE WHEN substr(v.content, 1, 9) = '\x00736c697077617901' THEN octet_length(v.content) - 53 ELSE octet_length(v.content) END AS "bytes!", v.written_by, v.created_at AS written_at, l.info AS "lock?",
-                  l.run_id AS "locked_by_run?: RunId", r.state_uncertain_since AS uncertain_since
-           FROM resource r
+        r#"WITH RECURSIVE walked (resource_id, shown, taken) AS (
+               SELECT coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), false, 0::bigint
+               WHERE $1::text IS NULL AND ($4::text[] IS NULL OR cardinality($4) > 50)
+               UNION ALL
+               SELECT next.resource_id, next.shown, walked.taken + next.shown::int
+               FROM walked CROSS JOIN LATERAL (
+                   SELECT v.resource_id,
+                          $4 IS NULL OR (SELECT a.team = ANY ($4) FROM resource r JOIN application a ON a.id = r.application_id
+                                         WHERE r.id = v.resource_id) AS shown
+                   FROM state_version v WHERE v.resource_id < walked.resource_id ORDER BY v.resource_id DESC LIMIT 1) next
+               WHERE walked.taken < $3),
+           owned AS MATERIALIZED (
+               SELECT r.id FROM application a JOIN resource r ON r.application_id = a.id
+               WHERE a.name = $1 AND ($4 IS NULL OR a.team = ANY ($4))
+               UNION ALL
+               SELECT r.id FROM application a JOIN resource r ON r.application_id = a.id
+               WHERE $1 IS NULL AND cardinality($4) <= 50 AND a.team = ANY ($4)),
+           chosen AS MATERIALIZED (
+               SELECT resource_id FROM walked WHERE shown
+               UNION ALL
+               (SELECT o.id FROM (SELECT id FROM owned WHERE $2 IS NULL OR id < $2 ORDER BY id DESC OFFSET 0) o
+                CROSS JOIN LATERAL (SELECT FROM state_version v WHERE v.resource_id = o.id LIMIT 1) kept
+                ORDER BY o.id DESC LIMIT $3))
+           SELECT r.id AS "resource_id!: ResourceId", a.name AS "application!", r.name AS "name!", r.type AS "kind!",
+                  v.version AS "version!", v.serial AS "serial!",
+                  CASE WHEN substr(v.content, 1, 9) = '\x00736c697077617901' THEN octet_length(v.content) - 53
+                       ELSE octet_length(v.content) END AS "bytes!",
+                  v.written_by AS "written_by!", v.created_at AS "written_at!", l.info AS "lock?",
+                  l.run_id AS "locked_by_run?: RunId", r.state_uncertain_since AS "uncertain_since?"
+           FROM chosen
+           CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.id = chosen.resource_id LIMIT 1) r
            JOIN application a ON a.id = r.application_id
            CROSS JOIN LATERAL (SELECT * FROM state_version v WHERE v.resource_id = r.id ORDER BY v.version DESC LIMIT 1) v
            LEFT JOIN state_lock l ON l.resource_id = r.id
-           WHERE ($1::text IS NULL OR a.name = $1) AND ($2::uuid IS NULL OR r.id < $2)
-             AND ($4::text[] IS NULL OR a.team = ANY ($4))
            ORDER BY r.id DESC LIMIT $3"#,
         application,
         before,

@@ -1,5 +1,8 @@
 //! What people and their pages ask.
 
+mod settings;
+mod work;
+
 use anyhow::Context as _;
 use tests::{client::Client, large::Filled};
 
@@ -26,6 +29,8 @@ pub(super) async fn all(client: &Client, filled: &Filled) -> anyhow::Result<Vec<
     all.extend(deep(client).await?);
     all.extend(views(client, filled).await?);
     all.extend(logs(filled));
+    all.extend(work::all(client, filled).await?);
+    all.extend(settings::all(client, filled).await?);
     Ok(all)
 }
 
@@ -40,6 +45,25 @@ fn one(name: &str, path: &str) -> Question {
 /// The same with other teams, which are named from 0 on.
 fn of_teams(name: &str, before: &str, after: &str) -> Question {
     indexed(name, (0..5).map(|team| format!("{before}team-{team:03}{after}")))
+}
+
+/// The page that comes so many pages of five hundred after the first, or the last one there is; none where all is on the first.
+async fn behind(client: &Client, name: &str, path: &str, pages: usize) -> anyhow::Result<Option<Question>> {
+    let sign = if path.contains('?') { '&' } else { '?' };
+    let mut cursor: Option<String> = None;
+    for _ in 0..pages {
+        let next = cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+        let page = client.get(&format!("{path}{sign}limit=500{next}")).await?;
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = Some(next.to_owned());
+    }
+    Ok(cursor.map(|cursor| one(&format!("{name}, far behind"), &format!("{path}{sign}cursor={cursor}"))))
+}
+
+/// The first page of a list, and one of five hundred.
+fn both(name: &str, path: &str) -> [Question; 2] {
+    let sign = if path.contains('?') { '&' } else { '?' };
+    [one(name, path), one(&format!("{name}, 500 of them"), &format!("{path}{sign}limit=500"))]
 }
 
 fn lists(Filled { application, .. }: &Filled) -> Vec<Question> {
@@ -72,9 +96,11 @@ fn lists(Filled { application, .. }: &Filled) -> Vec<Question> {
         one("runs, golden paths", &format!("{runs}kind=golden_path")),
         one("runs, none of which is there", &format!("{runs}status=failed&team=nobody")),
         one("applications", "/api/specs"),
+        one("applications, 500 of them", "/api/specs?limit=500"),
         of_teams("applications of a team", "/api/specs?team=", ""),
         one("applications by label", "/api/specs?labels=env%3Dprod"),
         one("resources", "/api/resources"),
+        one("resources, 500 of them", "/api/resources?limit=500"),
         one("resources, failed", "/api/resources?state=failed"),
         one("resources, terminated", "/api/resources?state=terminated"),
         one("resources of a type", "/api/resources?type=redis"),
@@ -86,12 +112,11 @@ fn lists(Filled { application, .. }: &Filled) -> Vec<Question> {
         one("resources of an application", &format!("/api/resources?application={application}")),
         one("resources by label", "/api/resources?labels=env%3Dstaging"),
         one("audit", "/api/audit"),
+        one("audit, 500 of it", "/api/audit?limit=500"),
         of_teams("audit of a team", "/api/audit?team=", ""),
         one("audit of an action, refused", "/api/audit?action=run.cancel&outcome=refused"),
         one("audit of a person that there is not", "/api/audit?actor=0198c1a2-7d3e-7000-8000-000000000001"),
         one("audit of an object", &format!("/api/audit?object=application/{application}")),
-        one("approvals", "/api/approvals"),
-        one("teams", "/api/teams"),
     ]
 }
 
@@ -117,7 +142,6 @@ async fn views(client: &Client, filled: &Filled) -> anyhow::Result<Vec<Question>
     let week = (chrono::Utc::now() - chrono::TimeDelta::days(7)).format("%FT%TZ");
     Ok(vec![
         one("overview", "/api/overview"),
-        one("queues", "/api/queues"),
         one("a queue", "/api/queues/seed-eu"),
         one("history of an hour", "/api/metrics/history"),
         one("history of a week", &format!("/api/metrics/history?from={week}")),

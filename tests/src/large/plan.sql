@@ -58,3 +58,22 @@ CREATE FUNCTION pg_temp.owners(low bigint, high bigint) RETURNS TABLE (n bigint,
     SELECT n, pg_temp.key(start - 172800000 + n, 0, n), pg_temp.application_name(n), 'team-' || lpad((n % teams)::text, 3, '0'), to_timestamp(start / 1000.0)
     FROM pg_temp.seeding, generate_series(low, high - 1) n
 $$;
+
+-- When the n-th of what a part writes came to be, of as many as it writes in all: over the same time as the runs. Milliseconds.
+CREATE FUNCTION pg_temp.moment(n bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT (start + n * runs * step / whole)::bigint FROM pg_temp.seeding
+$$;
+
+-- The id of what others refer to, by its number among its kind; it was there before all that is dated.
+CREATE FUNCTION pg_temp.known(part bigint, n bigint) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT pg_temp.key(start - 259200000 + n, part, n) FROM pg_temp.seeding
+$$;
+
+CREATE FUNCTION pg_temp.team_name(n bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT 'team-' || lpad((n % teams)::text, 3, '0') FROM pg_temp.seeding
+$$;
+
+-- What keys and sessions are found by. Whatever it is the digest of is known to nobody, so that none of them lets anybody in.
+CREATE FUNCTION pg_temp.no_secret() RETURNS bytea LANGUAGE sql VOLATILE AS $$
+    SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+$$;

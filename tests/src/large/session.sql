@@ -14,6 +14,8 @@ CREATE TEMP TABLE seeding (
     step         double precision NOT NULL,
     plan         bytea            NOT NULL,
     -- The run with the longest log.
-    longest      uuid
+    longest      uuid,
+    -- Where the numbers of the part that is being written end.
+    whole        bigint
 );
 INSERT INTO queue (name) SELECT unnest(ARRAY['default', 'seed-gpu', 'seed-eu', 'seed-bulk']) ON CONFLICT DO NOTHING;

@@ -4,14 +4,14 @@ use shared::store::{minute, tally};
 use sqlx::{AssertSqlSafe, PgPool};
 use tests::{
     database::TestDatabase,
-    large::{Filled, Size, fill},
+    large::{Filled, Size, fill, fill_alone},
 };
 
 const SIZE: Size = Size { runs: 2_000, lines: 40_000 };
 
 async fn filled() -> anyhow::Result<(TestDatabase, Filled)> {
     let database = TestDatabase::create().await?;
-    let filled = fill(&database.url, SIZE, |_| {}).await?;
+    let filled = fill_alone(&database.url, SIZE, |_| {}).await?;
     Ok((database, filled))
 }
 
@@ -69,6 +69,91 @@ async fn what_is_filled_in_without_triggers_is_as_triggers_and_keys_would_have_i
               again AS (UPDATE run SET priority = priority RETURNING id, lane, order_at, environment, resource_type)
          SELECT count(*) FROM before JOIN again USING (id) WHERE before IS DISTINCT FROM again";
     assert_eq!(count(pool, moved).await?, 0, "runs out of their place");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_sent_begun_or_held_up_by_what_is_filled_in() -> anyhow::Result<()> {
+    let database = TestDatabase::create().await?;
+    fill(&database.url, SIZE, |_| {}).await?;
+    let pool = &database.pool;
+    for active in [
+        "webhook_endpoint WHERE disabled_at IS NULL",
+        "webhook_delivery WHERE status = 'pending'",
+        "notification_rule WHERE paused_at IS NULL",
+        "notification_delivery WHERE status = 'pending'",
+        "batch WHERE finished_at IS NULL",
+        "bulk_operation WHERE finished_at IS NULL",
+        "worker WHERE state <> 'stopped'",
+        "run_limit WHERE kind NOT IN ('queue', 'group')",
+        "run_limit JOIN run ON run.concurrency_group = run_limit.name OR run.queue = run_limit.name",
+        "freeze_window WHERE ends_at > now() OR cron IS NOT NULL",
+        "provider",
+        "provider_source",
+        // What a change of keys would have to open.
+        "integration",
+        "secret WHERE key_id IS NOT NULL",
+    ] {
+        assert_eq!(count(pool, &format!("SELECT count(*) FROM {active}")).await?, 0, "{active}");
+    }
+    for (table, least) in [
+        ("person", SIZE.people()),
+        ("service_account", SIZE.accounts()),
+        ("api_key", SIZE.keys()),
+        ("session", SIZE.sessions()),
+        ("worker", SIZE.many()),
+        ("mark", SIZE.many()),
+        ("batch", 1 + SIZE.batches()),
+        ("bulk_operation", SIZE.actions()),
+        ("run_limit", SIZE.settings()),
+        ("freeze_window", SIZE.settings()),
+        ("webhook_endpoint", SIZE.settings()),
+        ("webhook_delivery", SIZE.deliveries()),
+        ("secret", SIZE.secrets()),
+        ("state_version", 3 * SIZE.states() + SIZE.actions()),
+    ] {
+        assert_eq!(count(pool, &format!("SELECT count(*) FROM {table}")).await?, least, "{table}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_added_up_of_batches_bulk_actions_and_states_is_what_they_have() -> anyhow::Result<()> {
+    let (database, filled) = filled().await?;
+    let pool = &database.pool;
+    let odd = [
+        "batch b CROSS JOIN LATERAL (
+             SELECT count(*) AS total, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+                    count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status = 'skipped') AS skipped
+             FROM batch_item i WHERE i.batch_id = b.id) its
+         WHERE (b.total, b.succeeded, b.failed, b.skipped) <> (its.total, its.succeeded, its.failed, its.skipped)",
+        "batch_wave w WHERE total <> (SELECT count(*) FROM batch_item i WHERE i.batch_id = w.batch_id AND i.wave = w.number)",
+        "batch_group g WHERE resources <> (SELECT count(*) FROM batch_item i WHERE i.batch_id = g.batch_id AND i.group_key = g.key)",
+        "bulk_operation b CROSS JOIN LATERAL (
+             SELECT count(*) AS total, count(*) FILTER (WHERE outcome = 'done') AS done,
+                    count(*) FILTER (WHERE outcome = 'failed') AS failed
+             FROM bulk_item i WHERE i.bulk_id = b.id) its
+         WHERE (b.total, b.done, b.failed) <> (its.total, its.done, its.failed)",
+        "(SELECT a.team, sum(octet_length(v.content)) AS bytes FROM state_version v JOIN resource r ON r.id = v.resource_id
+          JOIN application a ON a.id = r.application_id GROUP BY 1) kept FULL JOIN team_kept k USING (team)
+         WHERE kept.bytes IS DISTINCT FROM k.states",
+        "application a WHERE generation <> (SELECT max(number) FROM generation g WHERE g.application_id = a.id)",
+        "secret s JOIN application a ON a.id = s.application_id WHERE a.team <> s.team",
+        "approval p JOIN step s ON s.id = p.step_id WHERE s.run_id <> p.run_id",
+    ];
+    for odd in odd {
+        assert_eq!(count(pool, &format!("SELECT count(*) FROM {odd}")).await?, 0, "{odd}");
+    }
+    for (table, column, id) in [
+        ("batch_item", "batch_id", filled.batch),
+        ("webhook_delivery", "endpoint_id", filled.webhook),
+        ("notification_delivery", "rule_id", filled.rule),
+        ("session", "person_id", filled.person),
+        ("resource_user", "resource_id", filled.shared),
+        ("state_version", "resource_id", filled.resource),
+    ] {
+        assert!(count(pool, &format!("SELECT count(*) FROM {table} WHERE {column} = '{id}'")).await? > 2, "{table}");
+    }
     Ok(())
 }
 

@@ -20,6 +20,9 @@ use crate::domain::plan::StepType;
 
 /// Providers that one folder, or one source, may hold.
 const MAX_PROVIDERS: usize = 100;
+/// Providers in all their versions that a set may hold: each process that plans has all of them in memory, and readers get
+/// them in one answer.
+pub(super) const MAX_VERSIONS: usize = 5_000;
 
 /// A provider whose files were read, before it is compared with the others.
 #[derive(Debug)]
@@ -36,11 +39,20 @@ pub(super) struct Draft {
     commit: Option<String>,
 }
 
-/// Reads every provider of `origins`. A provider with problems has no draft.
+/// Reads every provider of `origins`. A provider with problems has no draft, and none has when there are too many.
 pub(super) fn drafts(origins: &[Origin]) -> (Vec<Draft>, Vec<Problem>) {
+    let places: Vec<_> = origins.iter().map(|origin| (origin, folders(origin))).collect();
+    let count: usize = places.iter().filter_map(|(_, found)| found.as_ref().ok()).map(Vec::len).sum();
+    // Counted before any is read.
+    if count > MAX_VERSIONS {
+        let message = format!(
+            "{count} providers in all folders and sources, each version counted; at most {MAX_VERSIONS} are loaded"
+        );
+        return (Vec::new(), vec![Problem::new(code::LIMIT, message)]);
+    }
     let (mut drafts, mut problems) = (Vec::new(), Vec::new());
-    for origin in origins {
-        match folders(origin) {
+    for (origin, found) in places {
+        match found {
             Ok(folders) => {
                 for folder in folders {
                     match draft(folder) {

@@ -4,7 +4,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::run::Operation;
+use crate::{domain::run::Operation, formats::problem::code};
 
 const STEP_TYPE: &str = "apiVersion: slipway.dev/v1\nkind: StepType\nmetadata: {name: shell, version: 1.0.0}\nimage: slipway/shell:1\ncommand: [/bin/sh]\nconfig: {type: object, required: [script], additionalProperties: false, properties: {script: {type: string}, path: {type: string}}}\n";
 
@@ -119,6 +119,27 @@ fn providers_that_contradict_each_other_are_refused_by_name() {
         &[("provider.yaml", &manifest("two", "")), ("step-types/x.yaml", &STEP_TYPE.replace("name: shell", "name: x"))],
     );
     insta::assert_snapshot!(load(&root).unwrap_err());
+}
+
+#[test]
+fn more_providers_than_a_set_may_hold_are_refused_as_a_whole_before_any_is_read() {
+    let root = TempDir::new().unwrap();
+    let place = |name: &str, providers: usize| {
+        let dir = root.path().join(name);
+        for number in 0..providers {
+            fs::create_dir_all(dir.join(format!("p{number}"))).unwrap();
+        }
+        Origin::from(dir)
+    };
+    let mut origins = vec![place("full", 100); load::MAX_VERSIONS / 100];
+    let problems = Registry::load_from(&origins, &BTreeMap::new()).unwrap_err();
+    // As many as there may be: each was looked at, and lacks its file.
+    assert_eq!((problems.len(), problems[0].code), (load::MAX_VERSIONS, code::FILE));
+    origins.push(place("last", 1));
+    let problems = Registry::load_from(&origins, &BTreeMap::new()).unwrap_err();
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["5001 providers in all folders and sources, each version counted; at most 5000 are loaded"]);
+    assert_eq!(problems[0].code, code::LIMIT);
 }
 
 #[test]
