@@ -1,6 +1,6 @@
 -- Lists of what there is much of beside runs. The figures of 500 queues took a third of a second, and far more while a limit was reached or
 -- a freeze was on: for each queue, empty or not, all tallies and all limits were read. A batch was read to its end for its waves, and for
--- the few of its resources that are in one status.
+-- the few of its resources that are in one status; and all workers that ever stopped, for those that have not.
 
 -- Few of the limits are reached at a time.
 CREATE INDEX run_limit_reached ON run_limit (kind, name) WHERE reached_since IS NOT NULL;
@@ -66,5 +66,8 @@ $$;
 -- Resources of a batch in one status, in their order; and how many of each wave are in which, all that is read of them then.
 CREATE INDEX batch_item_by_status ON batch_item (batch_id, status, position);
 CREATE INDEX batch_item_standing ON batch_item (batch_id, wave, status);
+
+-- Workers that have not stopped, newest first.
+CREATE INDEX worker_not_stopped ON worker (id) WHERE state <> 'stopped';
 
 SELECT grant_roles();
