@@ -22,8 +22,8 @@ pub struct Waiting {
 pub async fn waiting(pool: &PgPool) -> Result<Vec<Waiting>> {
     Ok(sqlx::query_as!(
         Waiting,
-        r#"SELECT q.name AS queue, w.code AS "reason!", sum(w.runs)::bigint AS "runs!"
-           FROM queue q CROSS JOIN LATERAL waiting_counts(q.name) w
+        r#"SELECT w.queue AS "queue!", w.code AS "reason!", sum(w.runs)::bigint AS "runs!"
+           FROM waiting_counts_in(ARRAY(SELECT name FROM queue)) w
            GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 1000"#
     )
     .fetch_all(pool)

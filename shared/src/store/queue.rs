@@ -92,40 +92,45 @@ async fn select(
 ) -> Result<Vec<Figures>> {
     Ok(sqlx::query_as!(
         Figures,
-        r#"WITH live AS (
-               SELECT queue, slots FROM worker, unnest(queues) AS queue
-               WHERE state = 'active' AND asked = 'serve' AND heartbeat_at > now() - make_interval(secs => $1::int)
-           ), named AS MATERIALIZED (
-               SELECT known.name FROM (SELECT name FROM queue UNION SELECT queue FROM live) known
-               WHERE ($2::text IS NULL OR known.name = $2) AND ($3::text IS NULL OR known.name > $3) ORDER BY 1 LIMIT $4
+        r#"WITH named AS MATERIALIZED (
+               SELECT known.name, sum(known.workers) AS workers, sum(known.slots) AS slots
+               FROM (SELECT name, 0 AS workers, 0 AS slots FROM queue
+                     UNION ALL
+                     SELECT served.name, 1, w.slots FROM worker w CROSS JOIN LATERAL unnest(w.queues) served (name)
+                     WHERE w.state = 'active' AND w.asked = 'serve' AND w.heartbeat_at > now() - make_interval(secs => $1::int)) known
+               WHERE ($2::text IS NULL OR known.name = $2) AND ($3::text IS NULL OR known.name > $3) GROUP BY 1 ORDER BY 1 LIMIT $4
+           ), added AS MATERIALIZED (
+               -- Grouped and not joined: however many the planner takes them for, each is read once.
+               SELECT part.name, sum(part.workers)::bigint AS workers, sum(part.slots)::bigint AS slots,
+                      sum(part.ready)::bigint AS ready, sum(part.blocked)::bigint AS blocked
+               FROM (SELECT name, workers, slots, 0 AS ready, 0 AS blocked FROM named
+                     UNION ALL
+                     -- What more slots would let begin, and what they would not.
+                     SELECT w.queue, 0, 0, CASE WHEN its.ready THEN w.runs ELSE 0 END, CASE WHEN its.ready THEN 0 ELSE w.runs END
+                     FROM waiting_counts_in(ARRAY(SELECT name FROM named)) w
+                     CROSS JOIN LATERAL (SELECT w.code IN ('Promoting', 'NoWorkerForQueue', 'QueueFull', 'Fairness') AS ready) its) part
+               GROUP BY 1
            )
-           SELECT named.name AS "name!", coalesce(q.priority, 0::smallint) AS "priority!", q.paused_at AS "paused_at?",
+           SELECT added.name AS "name!", coalesce(q.priority, 0::smallint) AS "priority!", q.paused_at AS "paused_at?",
                   q.paused_by AS "paused_by?", q.paused_why AS "paused_why?", coalesce(q.draining, false) AS "draining!",
                   q.drained_at AS "drained_at?", q.wait_reason AS "wait_reason?", q.wait_detail AS "wait_detail?",
                   coalesce(q.wait_since, now()) AS "wait_since!",
-                  coalesce(waits.ready, 0) AS "ready!", coalesce(waits.blocked, 0) AS "blocked!",
-                  taken.queued AS "queued!", taken.running AS "running!",
-                  least(oldest_ready(named.name),
-                        (SELECT min(r.waiting_since) FROM run r WHERE r.queue = named.name AND r.status = 'queued'))
+                  added.ready AS "ready!", added.blocked AS "blocked!", taken.queued AS "queued!", taken.running AS "running!",
+                  least(taken.queued_since,
+                        (SELECT min(r.waiting_since) FROM run r WHERE r.queue = added.name AND r.status = 'pending' AND r.reason IS NULL))
                       AS "oldest_waiting_since?",
-                  lately.finished AS "finished_5m!", lately.failed AS "failed_5m!",
-                  (SELECT count(*) FROM live WHERE live.queue = named.name) AS "workers!",
-                  (SELECT coalesce(sum(slots), 0) FROM live WHERE live.queue = named.name) AS "slots!"
-           FROM named LEFT JOIN queue q USING (name)
-           LEFT JOIN LATERAL (
-               -- What more slots would let begin, and what they would not.
-               SELECT sum(w.runs) FILTER (WHERE w.code IN ('Promoting', 'NoWorkerForQueue', 'QueueFull', 'Fairness'))::bigint AS ready,
-                      sum(w.runs) FILTER (WHERE w.code NOT IN ('Promoting', 'NoWorkerForQueue', 'QueueFull', 'Fairness'))::bigint AS blocked
-               FROM waiting_counts(named.name) w) waits ON true
+                  lately.finished AS "finished_5m!", lately.failed AS "failed_5m!", added.workers AS "workers!", added.slots AS "slots!"
+           FROM added LEFT JOIN queue q USING (name)
            CROSS JOIN LATERAL (
                SELECT coalesce(sum((m.completed + m.failed + m.cancelled) * its.share), 0)::float8 AS finished,
                       coalesce(sum(m.failed * its.share), 0)::float8 AS failed
                FROM queue_minute m
                CROSS JOIN LATERAL (SELECT least(extract(epoch FROM m.minute + interval '6 minutes' - now()) / 60, 1) AS share) its
-               WHERE m.queue = named.name AND m.minute > now() - interval '6 minutes') lately
+               WHERE m.queue = added.name AND m.minute > now() - interval '6 minutes') lately
            CROSS JOIN LATERAL (
-               SELECT count(*) FILTER (WHERE r.status = 'queued') AS queued, count(*) FILTER (WHERE r.status = 'running') AS running
-               FROM run r WHERE r.queue = named.name AND r.status IN ('queued', 'running')) taken
+               SELECT count(*) FILTER (WHERE r.status = 'queued') AS queued, count(*) FILTER (WHERE r.status = 'running') AS running,
+                      min(r.waiting_since) FILTER (WHERE r.status = 'queued') AS queued_since
+               FROM run r WHERE r.queue = added.name AND r.status IN ('queued', 'running')) taken
            ORDER BY 1"#,
         gone_after_s,
         only,

@@ -51,24 +51,29 @@ pub struct Worker {
     pub stopped_at: Option<DateTime<Utc>>,
 }
 
+/// Reads workers, of which one is live when it was heard of in the last `$1` seconds: what follows the list of columns, then the
+/// parameters.
+macro_rules! workers {
+    ($which:literal $(, $value:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Worker,
+            r#"SELECT id AS "id: WorkerId", name, host, version, queues, labels, slots,
+                      (SELECT count(*) FROM run WHERE lease_worker_id = worker.id AND status = 'running') AS "running!",
+                      state, asked AS "asked: WorkerAsked", asked_by, asked_at, asked_why,
+                      state <> 'stopped' AND heartbeat_at > now() - make_interval(secs => $1::int) AS "live!",
+                      posture, refused_writes, started_at, heartbeat_at, stopped_at
+               FROM worker "# + $which
+            $(, $value)*
+        )
+    };
+}
+
 /// One worker, live or not; none when there is none of that id.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn find(executor: impl PgExecutor<'_>, gone_after_s: i32, id: WorkerId) -> Result<Option<Worker>> {
-    Ok(sqlx::query_as!(
-        Worker,
-        r#"SELECT id AS "id: WorkerId", name, host, version, queues, labels, slots,
-                  (SELECT count(*) FROM run WHERE lease_worker_id = worker.id AND status = 'running') AS "running!",
-                  state, asked AS "asked: WorkerAsked", asked_by, asked_at, asked_why,
-                  state <> 'stopped' AND heartbeat_at > now() - make_interval(secs => $1::int) AS "live!",
-                  posture, refused_writes, started_at, heartbeat_at, stopped_at
-           FROM worker WHERE id = $2"#,
-        gone_after_s,
-        id.0,
-    )
-    .fetch_optional(executor)
-    .await?)
+    Ok(workers!("WHERE id = $2", gone_after_s, id.0).fetch_optional(executor).await?)
 }
 
 /// Workers, newest first, at most 1000. A worker is live when it was heard of in the last `gone_after_s` seconds;
@@ -91,21 +96,16 @@ pub async fn page(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Worker>> {
-    Ok(sqlx::query_as!(
-        Worker,
-        r#"SELECT id AS "id: WorkerId", name, host, version, queues, labels, slots,
-                  (SELECT count(*) FROM run WHERE lease_worker_id = worker.id AND status = 'running') AS "running!",
-                  state, asked AS "asked: WorkerAsked", asked_by, asked_at, asked_why,
-                  state <> 'stopped' AND heartbeat_at > now() - make_interval(secs => $1::int) AS "live!",
-                  posture, refused_writes, started_at, heartbeat_at, stopped_at
-           FROM worker WHERE ($2 OR state <> 'stopped') AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4"#,
-        gone_after_s,
-        stopped,
-        before,
-        limit,
-    )
-    .fetch_all(executor)
-    .await?)
+    let before = before.unwrap_or(Uuid::max());
+    // Of those that have stopped there may be very many more than of the others, which have an index of their own.
+    let workers = if stopped {
+        workers!("WHERE id < $2 ORDER BY id DESC LIMIT $3", gone_after_s, before, limit).fetch_all(executor).await
+    } else {
+        workers!("WHERE state <> 'stopped' AND id < $2 ORDER BY id DESC LIMIT $3", gone_after_s, before, limit)
+            .fetch_all(executor)
+            .await
+    };
+    Ok(workers?)
 }
 
 /// The workers that have not stopped, added up.

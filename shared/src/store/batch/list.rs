@@ -78,10 +78,15 @@ pub struct Stage {
 pub async fn stages(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Vec<Stage>> {
     Ok(sqlx::query_as!(
         Stage,
-        r#"SELECT w.number, w.total, count(*) FILTER (WHERE i.status = 'open') AS "open!", count(*) FILTER (WHERE i.status = 'running') AS "in_flight!",
-                  count(*) FILTER (WHERE i.status = 'succeeded') AS "succeeded!", count(*) FILTER (WHERE i.status = 'failed') AS "failed!",
-                  count(*) FILTER (WHERE i.status = 'skipped') AS "skipped!", w.started_at, w.ended_at, w.bake_until, w.passed_at
-           FROM batch_wave w LEFT JOIN batch_item i ON i.batch_id = w.batch_id AND i.wave = w.number
+        r#"SELECT w.number, w.total, coalesce(sum(i.items) FILTER (WHERE i.status = 'open'), 0)::bigint AS "open!",
+                  coalesce(sum(i.items) FILTER (WHERE i.status = 'running'), 0)::bigint AS "in_flight!",
+                  coalesce(sum(i.items) FILTER (WHERE i.status = 'succeeded'), 0)::bigint AS "succeeded!",
+                  coalesce(sum(i.items) FILTER (WHERE i.status = 'failed'), 0)::bigint AS "failed!",
+                  coalesce(sum(i.items) FILTER (WHERE i.status = 'skipped'), 0)::bigint AS "skipped!",
+                  w.started_at, w.ended_at, w.bake_until, w.passed_at
+           FROM batch_wave w
+           -- Counted in the order of an index, before the waves are joined.
+           LEFT JOIN (SELECT wave, status, count(*) AS items FROM batch_item WHERE batch_id = $1 GROUP BY 1, 2) i ON i.wave = w.number
            WHERE w.batch_id = $1 GROUP BY w.batch_id, w.number ORDER BY w.number"#,
         id
     )
@@ -155,6 +160,34 @@ pub struct Item {
     pub undo_detail: Option<String>,
 }
 
+/// Reads resources of the batch `$1`, those after the position `$2`, at most `$3`: which of them, with `AND` before it, and its
+/// parameters. One statement for each way to restrict them, since a plan that serves all of them walks through the whole batch.
+macro_rules! items {
+    ($which:literal $(, $value:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Item,
+            // Chosen before the rest is looked up: what is joined is read for these alone.
+            r#"WITH chosen AS MATERIALIZED (
+                   SELECT i.* FROM batch_item i WHERE i.batch_id = $1 AND i.position > $2 "# + $which + r#" ORDER BY i.position LIMIT $3)
+               SELECT i.position AS "position!", to_char(i.position, 'FM0000000000') AS "place!", i.wave AS "wave!",
+                      i.status AS "status!: ItemStatus", i.resource_id AS "resource_id!: ResourceId", r.name AS "resource?",
+                      a.name AS "application?", a.team AS "team?", r.type AS "kind?", c.environment AS "environment?",
+                      r.state AS "state?: ResourceState", coalesce(g.provider, r.provider) AS provider,
+                      coalesce(i.before ->> 'version', g.from_version) AS from_version, g.to_version AS "to_version?",
+                      g.workflow AS "workflow?", r.params AS "params?", r.overrides AS "overrides?", i.before AS "before?",
+                      i.run_id AS "run_id?: RunId", i.detail AS "detail?", i.started_at AS "started_at?", i.finished_at AS "finished_at?",
+                      i.undo AS "undo?: ItemStatus", i.undo_run_id AS "undo_run_id?: RunId", i.undo_detail AS "undo_detail?"
+               FROM chosen i
+               LEFT JOIN batch_group g ON g.batch_id = $1 AND g.key = i.group_key
+               LEFT JOIN resource r ON r.id = i.resource_id
+               LEFT JOIN application a ON a.id = r.application_id
+               LEFT JOIN batch_candidate c ON c.id = i.resource_id
+               ORDER BY i.position"#
+            $(, $value)*
+        )
+    };
+}
+
 /// The resources of a batch by position, those after `after`, at most `limit`.
 ///
 /// # Errors
@@ -166,31 +199,53 @@ pub async fn items(
     after: i32,
     limit: i64,
 ) -> Result<Vec<Item>> {
-    Ok(sqlx::query_as!(
-        Item,
-        r#"SELECT i.position, to_char(i.position, 'FM0000000000') AS "place!", i.wave, i.status AS "status: ItemStatus",
-                  i.resource_id AS "resource_id: ResourceId", r.name AS "resource?", a.name AS "application?", a.team AS "team?",
-                  r.type AS "kind?", c.environment AS "environment?", r.state AS "state?: ResourceState", coalesce(g.provider, r.provider) AS provider,
-                  coalesce(i.before ->> 'version', g.from_version) AS from_version, g.to_version AS "to_version?", g.workflow AS "workflow?", r.params AS "params?",
-                  r.overrides AS "overrides?", i.before, i.run_id AS "run_id: RunId", i.detail, i.started_at, i.finished_at,
-                  i.undo AS "undo: ItemStatus", i.undo_run_id AS "undo_run_id: RunId", i.undo_detail
-           FROM batch_item i
-           LEFT JOIN batch_group g ON g.batch_id = i.batch_id AND g.key = i.group_key
-           LEFT JOIN resource r ON r.id = i.resource_id
-           LEFT JOIN application a ON a.id = r.application_id
-           LEFT JOIN batch_candidate c ON c.id = i.resource_id
-           WHERE i.batch_id = $1 AND i.position > $2 AND ($3::text IS NULL OR i.status = $3) AND ($4::int IS NULL OR i.wave = $4)
-             AND ($6::uuid IS NULL OR i.resource_id = $6)
-           ORDER BY i.position LIMIT $5"#,
-        id,
-        after,
-        filter.status.map(ItemStatus::as_str),
-        filter.wave,
-        limit,
-        filter.resource.map(|id| id.0),
-    )
-    .fetch_all(executor)
-    .await?)
+    let status = filter.status.map(ItemStatus::as_str);
+    let items = match (filter.resource, filter.wave, status) {
+        (Some(resource), wave, status) => {
+            items!(
+                "AND i.resource_id = $4 AND ($5::text IS NULL OR i.status = $5) AND ($6::int IS NULL OR i.wave = $6)",
+                id,
+                after,
+                limit,
+                resource.0,
+                status,
+                wave,
+            )
+            .fetch_all(executor)
+            .await
+        }
+        (None, None, None) => items!("", id, after, limit).fetch_all(executor).await,
+        (None, None, Some(status)) => items!("AND i.status = $4", id, after, limit, status).fetch_all(executor).await,
+        // The positions of a wave come behind those of the waves before it, and are as many as it has resources.
+        (None, Some(wave), None) => {
+            items!(
+                "AND i.wave = $4
+                 AND i.position > (SELECT coalesce(sum(w.total), 0) FROM batch_wave w WHERE w.batch_id = $1 AND w.number < $4)
+                 AND i.position <= (SELECT sum(w.total) FROM batch_wave w WHERE w.batch_id = $1 AND w.number <= $4)",
+                id,
+                after,
+                limit,
+                wave,
+            )
+            .fetch_all(executor)
+            .await
+        }
+        (None, Some(wave), Some(status)) => {
+            items!(
+                "AND i.wave = $4 AND i.status = $5
+                 AND i.position > (SELECT coalesce(sum(w.total), 0) FROM batch_wave w WHERE w.batch_id = $1 AND w.number < $4)
+                 AND i.position <= (SELECT sum(w.total) FROM batch_wave w WHERE w.batch_id = $1 AND w.number <= $4)",
+                id,
+                after,
+                limit,
+                wave,
+                status,
+            )
+            .fetch_all(executor)
+            .await
+        }
+    };
+    Ok(items?)
 }
 
 /// The first `limit` resources that a batch could not do.
