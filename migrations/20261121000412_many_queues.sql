@@ -1,6 +1,7 @@
 -- Lists of what there is much of beside runs. The figures of 500 queues took a third of a second, and far more while a limit was reached or
 -- a freeze was on: for each queue, empty or not, all tallies and all limits were read. A batch was read to its end for its waves, and for
--- the few of its resources that are in one status; and all workers that ever stopped, for those that have not.
+-- the few of its resources that are in one status; all workers that ever stopped, for those that have not; all that the runs of a resource
+-- did, for what became of itself; and all questions, for those that ask people of certain teams.
 
 -- Few of the limits are reached at a time.
 CREATE INDEX run_limit_reached ON run_limit (kind, name) WHERE reached_since IS NOT NULL;
@@ -69,5 +70,11 @@ CREATE INDEX batch_item_standing ON batch_item (batch_id, wave, status);
 
 -- Workers that have not stopped, newest first.
 CREATE INDEX worker_not_stopped ON worker (id) WHERE state <> 'stopped';
+
+-- What became of a resource itself, among all that its runs did.
+CREATE INDEX event_of_resource_itself ON event (resource_id, xid, id) WHERE resource_id IS NOT NULL AND type LIKE 'resource.%';
+
+-- The few questions that ask people of certain teams.
+CREATE INDEX approval_asking_teams ON approval USING gin (teams) WHERE teams <> '{}';
 
 SELECT grant_roles();

@@ -116,7 +116,8 @@ impl Paging {
     }
 }
 
-fn foreign_cursor() -> Problem {
+/// What is said of a cursor that leads nowhere.
+pub(crate) fn foreign_cursor() -> Problem {
     Problem::bad_request("cursor: not one that Slipway gave out")
 }
 

@@ -25,7 +25,7 @@ use crate::{
     conditional,
     error::{Problem, ProblemDetails},
     extract::{Path, Query},
-    page::{Page, Paging},
+    page::{Page, Paging, foreign_cursor},
     state::AppState,
 };
 
@@ -271,8 +271,9 @@ pub(crate) async fn workflows(
     let (row, _) = find(&app, &name, &which).await?;
     let mut workflows = record(&row)?.workflows;
     if let Some(last) = after {
-        let place = workflows.iter().position(|it| it.name == last);
-        workflows.drain(..place.map_or(workflows.len(), |place| place + 1));
+        // One that is gone since is no place to go on from.
+        let place = workflows.iter().position(|it| it.name == last).ok_or_else(foreign_cursor)?;
+        workflows.drain(..=place);
     }
     workflows.truncate(usize::try_from(paging.rows()?).unwrap_or(usize::MAX));
     let views = workflows.into_iter().map(WorkflowView::of).collect::<Result<_, _>>()?;

@@ -44,19 +44,23 @@ if [[ -x $slipway ]]; then
 else
   plan_stages 40 5 480 5 20
 fi
-# What goes on beside the rest does not go on alone when something fails.
+# What goes on beside the rest does not go on alone when something fails: each is a group of processes, and ends as one.
 beside=()
-trap 'kill "${beside[@]}" 2> /dev/null || true' EXIT
+end_beside() {
+  local one
+  for one in "${beside[@]}"; do kill -- "-$one" 2> /dev/null || true; done
+}
+trap end_beside EXIT
 stage "looking for what is missing"
 # Packages, crates and the dashboard's modules are waited for at the same time, as far as there is already what fetches them. The
 # first call of cargo may fetch the toolchain, which two at once cannot.
-if command -v cargo > /dev/null && cargo --version > /dev/null 2>&1; then
-  cargo fetch --quiet --locked &
+if [[ ! -x $slipway ]] && command -v setsid > /dev/null && cargo --version > /dev/null 2>&1; then
+  setsid cargo fetch --quiet --locked --target "$(rustc -vV | sed -n 's/^host: //p')" &
   beside+=($!)
 fi
 dashboard=''
-if command -v npm > /dev/null; then
-  "$root/deploy/local/dashboard.sh" optional &
+if command -v setsid > /dev/null && command -v npm > /dev/null; then
+  setsid "$root/deploy/local/dashboard.sh" optional &
   dashboard=$!
   beside+=("$dashboard")
 fi
@@ -67,7 +71,7 @@ stage "building, and making the step images beside it"
 # Held until what the program of the image `rules` is made of is compiled: only then is it worth linking.
 exec 8> "$state/slipway-rules.lock"
 flock 8
-"$root/deploy/local/images.sh" 8>&- &
+setsid "$root/deploy/local/images.sh" 8>&- &
 images=$!
 beside+=("$images")
 # The api's program takes the dashboard in: it is whole before.
@@ -76,9 +80,12 @@ if [[ -n $dashboard ]]; then wait "$dashboard"; else "$root/deploy/local/dashboa
 # this is done: what it is made of is compiled here, where something long leaves a processor idle.
 SQLX_OFFLINE=true cargo build --locked --workspace --bin slipway --bin slipway-rules 8>&-
 exec 8>&-
+# What was submitted before goes on when it starts, and wants the images; the first time there is nothing yet.
+started_before=$state/env
+if [[ -s $started_before ]]; then wait "$images"; fi
 stage "starting Slipway"
 start
-wait "$images"
+if [[ ! -s $started_before ]]; then wait "$images"; fi
 trap - EXIT
 stage "submitting the examples"
 # shellcheck source=/dev/null

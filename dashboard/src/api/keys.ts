@@ -1,7 +1,5 @@
-import { queryOptions } from '@tanstack/react-query';
-
 import { answered, api, onceKey, type Schema } from './client';
-import { paged, whole } from './paged';
+import { paged } from './paged';
 
 export type Key = Schema<'KeyView'>;
 export type NewKey = Schema<'NewKeyAnswer'>;
@@ -31,11 +29,9 @@ export function revokeKey(id: string) {
 }
 
 /** Accounts of programs, by name, disabled ones too. */
-export const accounts = queryOptions({
-  queryKey: ['accounts', 'list'],
-  queryFn: ({ signal }) =>
-    whole((at) => answered(api.GET('/api/service-accounts', { params: { query: { disabled: true, ...at } }, signal }))),
-});
+export const accounts = paged<Account>(['accounts', 'list'], (at, signal) =>
+  answered(api.GET('/api/service-accounts', { params: { query: { disabled: true, ...at } }, signal })),
+);
 
 export function makeAccount(body: Schema<'AccountRequest'>) {
   return answered(api.POST('/api/service-accounts', { params: { header: once() }, body }));

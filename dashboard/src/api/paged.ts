@@ -24,10 +24,10 @@ export function paged<T>(
   });
 }
 
-/** Items that a list has at most which is read as a whole: more are looked for on the list's own page. */
+/** Items that a list has at most which is read as a whole; the api loads no more than 5,000 providers. */
 const MOST = 10_000;
 
-/** A list that is looked through as a whole, as where words are typed: every page of it. */
+/** A list of what there are few of, which is looked through by words: every page of it. */
 export async function whole<T>(fetch: (at: { cursor?: string; limit: number }) => Promise<Page<T>>): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | undefined;

@@ -9,8 +9,13 @@ export type Quotas = Schema<'QuotasView'>;
 export type Secret = Schema<'SecretView'>;
 
 /** Teams that were ever named, by name: those whose things one may see. */
+export const teamList = paged<Team>(['teams', 'list'], (query, signal) =>
+  answered(api.GET('/api/teams', { params: { query }, signal })),
+);
+
+/** The same, all of them, to choose from. */
 export const teams = queryOptions({
-  queryKey: ['teams', 'list'],
+  queryKey: ['teams', 'all'],
   queryFn: ({ signal }) => whole((query) => answered(api.GET('/api/teams', { params: { query }, signal }))),
 });
 

@@ -124,10 +124,12 @@ pub async fn page(
                 ORDER BY p.step_id DESC LIMIT $7)
                UNION ALL
                -- Of the few runs of these teams, and those that ask their people.
-               SELECT p.* FROM of_teams JOIN approval p ON p.run_id = of_teams.id WHERE (SELECT count(*) FROM of_teams) <= 30000
+               SELECT p.* FROM of_teams CROSS JOIN LATERAL (SELECT * FROM approval a WHERE a.run_id = of_teams.id OFFSET 0) p
+               WHERE (SELECT count(*) FROM of_teams) <= 30000
                UNION ALL
                SELECT p.* FROM approval p
-               WHERE NOT $1 AND $3 IS NULL AND $4 IS NULL AND $5 IS NULL AND (SELECT count(*) FROM of_teams) <= 30000 AND p.teams && $8
+               WHERE NOT $1 AND $3 IS NULL AND $4 IS NULL AND $5 IS NULL AND $8 IS NOT NULL
+                 AND (SELECT count(*) FROM of_teams) <= 30000 AND p.teams <> '{}' AND p.teams && $8
                  AND (SELECT run.team <> ALL ($8) FROM run WHERE run.id = p.run_id)
                UNION ALL
                -- Of one run, or of an application's.

@@ -185,7 +185,7 @@ function About({ resource: it }: { resource: ResourceDetail }) {
         facts={[
           ['Id', <Id key="" id={it.id} />],
           ['Identity', <code key="">{it.identity}</code>],
-          ['Used by', <UsedBy key="" resource={it} />],
+          ['Used by', <UsedBy key={it.id} resource={it} />],
           [
             'Needs',
             it.depends_on.length === 0 ? undefined : (

@@ -5,12 +5,17 @@ import { useState } from 'react';
 import { moreUsers, type ResourceDetail } from '../../api/resources';
 import { Button } from '../../design/Button';
 import { Problem } from '../../design/Problem';
+import { useLive } from '../../live/live';
 
 /** The applications that use it; those that do not come with it are asked for by a button. */
 export function UsedBy({ resource }: { resource: ResourceDetail }) {
   const from = resource.used_by_cursor ?? undefined;
   const [asked, setAsked] = useState(false);
-  const rest = useInfiniteQuery({ ...moreUsers(resource.id, from ?? ''), enabled: asked && from !== undefined });
+  const rest = useInfiniteQuery({
+    ...moreUsers(resource.id, from ?? ''),
+    ...useLive(10),
+    enabled: asked && from !== undefined,
+  });
   const more = from !== undefined && (rest.data === undefined || rest.hasNextPage);
   return (
     <>

@@ -14,7 +14,7 @@ import { Facts } from '../../design/Facts';
 import { Loaded } from '../../design/Loaded';
 import { Section } from '../../design/Page';
 import { Status } from '../../design/Status';
-import { PagedTable, Table } from '../../design/Table';
+import { PagedTable } from '../../design/Table';
 import { Time } from '../../design/Time';
 import { useLive } from '../../live/live';
 import { KeyForm } from './KeyForm';
@@ -148,7 +148,7 @@ function Everybody() {
 }
 
 function Accounts() {
-  const query = useQuery({ ...accounts, ...useLive(10) });
+  const query = useInfiniteQuery({ ...accounts, ...useLive(10) });
   const may = useMay('service_account.write');
   const [open, setOpen] = useState<'make' | ['key' | 'disable', Account]>();
   const close = () => setOpen(undefined);
@@ -162,51 +162,47 @@ function Accounts() {
         </Button>
       }
     >
-      <Loaded query={query} what="the service accounts" lines={3}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="There is no service account" command="slipway service-account create ci --role developer">
-              A program that is to outlast whoever set it up has roles and teams of its own.
-            </Empty>
-          ) : (
-            <Table
-              caption="Accounts of programs, by name"
-              rows={items}
-              rowKey={(it) => it.id}
-              columns={[
-                { key: 'name', label: 'Account', main: true, cell: (it) => it.name },
-                {
-                  key: 'state',
-                  label: 'Status',
-                  bare: true,
-                  cell: (it) => <Status status={it.disabled_at == null ? 'enabled' : 'disabled'} />,
-                },
-                { key: 'roles', label: 'Roles', cell: (it) => it.roles.join(', ') },
-                { key: 'teams', label: 'Teams', cell: (it) => it.teams.join(', ') },
-                { key: 'keys', label: 'Keys', number: true, cell: (it) => it.keys },
-                { key: 'by', label: 'Made by', cell: (it) => it.created_by, wide: true },
-                {
-                  key: 'do',
-                  label: 'Action',
-                  bare: true,
-                  cell: (it) => (
-                    <span className="row">
-                      {it.disabled_at == null && (
-                        <Button small kind="quiet" {...may} onClick={() => setOpen(['key', it])}>
-                          Make a key…
-                        </Button>
-                      )}
-                      <Button small kind="quiet" {...may} onClick={() => setOpen(['disable', it])}>
-                        {it.disabled_at == null ? 'Disable…' : 'Enable…'}
-                      </Button>
-                    </span>
-                  ),
-                },
-              ]}
-            />
-          )
+      <PagedTable
+        query={query}
+        what="service accounts"
+        caption="Accounts of programs, by name"
+        rowKey={(it) => it.id}
+        columns={[
+          { key: 'name', label: 'Account', main: true, cell: (it) => it.name },
+          {
+            key: 'state',
+            label: 'Status',
+            bare: true,
+            cell: (it) => <Status status={it.disabled_at == null ? 'enabled' : 'disabled'} />,
+          },
+          { key: 'roles', label: 'Roles', cell: (it) => it.roles.join(', ') },
+          { key: 'teams', label: 'Teams', cell: (it) => it.teams.join(', ') },
+          { key: 'keys', label: 'Keys', number: true, cell: (it) => it.keys },
+          { key: 'by', label: 'Made by', cell: (it) => it.created_by, wide: true },
+          {
+            key: 'do',
+            label: 'Action',
+            bare: true,
+            cell: (it) => (
+              <span className="row">
+                {it.disabled_at == null && (
+                  <Button small kind="quiet" {...may} onClick={() => setOpen(['key', it])}>
+                    Make a key…
+                  </Button>
+                )}
+                <Button small kind="quiet" {...may} onClick={() => setOpen(['disable', it])}>
+                  {it.disabled_at == null ? 'Disable…' : 'Enable…'}
+                </Button>
+              </span>
+            ),
+          },
+        ]}
+        empty={
+          <Empty title="There is no service account" command="slipway service-account create ci --role developer">
+            A program that is to outlast whoever set it up has roles and teams of its own.
+          </Empty>
         }
-      </Loaded>
+      />
       {open === 'make' && <Make onClose={close} />}
       {Array.isArray(open) && open[0] === 'key' && <KeyForm account={open[1].name} onClose={close} />}
       {Array.isArray(open) && open[0] === 'disable' && <Disable of={open[1]} onClose={close} />}

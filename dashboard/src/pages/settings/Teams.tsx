@@ -1,9 +1,9 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import { useMay } from '../../api/may';
-import { setQuotas, team, teams, type Quotas, type Team, type TeamDetail } from '../../api/teams';
+import { setQuotas, team, teamList, type Quotas, type Team, type TeamDetail } from '../../api/teams';
 import { Ask } from '../../design/Ask';
 import { Button } from '../../design/Button';
 import { Empty } from '../../design/Empty';
@@ -11,7 +11,7 @@ import { Facts } from '../../design/Facts';
 import { Loaded } from '../../design/Loaded';
 import { Notice } from '../../design/Notice';
 import { Section } from '../../design/Page';
-import { rowLink, Table, type Column } from '../../design/Table';
+import { PagedTable, rowLink, type Column } from '../../design/Table';
 import { Time } from '../../design/Time';
 import { bytes, figure } from '../../design/words';
 import { useLive } from '../../live/live';
@@ -50,20 +50,21 @@ function bound(most: number | null, say: (most: number) => string) {
 export function Teams() {
   const { opened } = route.useSearch();
   const navigate = route.useNavigate();
-  const query = useQuery({ ...teams, ...useLive(10) });
+  const query = useInfiniteQuery({ ...teamList, ...useLive(10) });
   return (
     <Section title="Teams" flush bare>
-      <Loaded query={query} what="the teams">
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="There is no team yet" command="slipway team set-quota shop --runs 10">
-              A team is there as soon as somebody names it: in an application, a key, or a quota.
-            </Empty>
-          ) : (
-            <Table caption="Teams, by name" columns={COLUMNS} rows={items} rowKey={(it) => it.name} />
-          )
+      <PagedTable
+        query={query}
+        what="teams"
+        caption="Teams, by name"
+        columns={COLUMNS}
+        rowKey={(it) => it.name}
+        empty={
+          <Empty title="There is no team yet" command="slipway team set-quota shop --runs 10">
+            A team is there as soon as somebody names it: in an application, a key, or a quota.
+          </Empty>
         }
-      </Loaded>
+      />
       {opened !== undefined && (
         <Opened
           key={opened}

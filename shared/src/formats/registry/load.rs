@@ -20,8 +20,7 @@ use crate::domain::plan::StepType;
 
 /// Providers that one folder, or one source, may hold.
 const MAX_PROVIDERS: usize = 100;
-/// Providers in all their versions that a set may hold: each process that plans has all of them in memory, and readers get
-/// them in one answer.
+/// Providers in all their versions that a set may hold: each process that plans has all of them in memory.
 pub(super) const MAX_VERSIONS: usize = 5_000;
 
 /// A provider whose files were read, before it is compared with the others.

@@ -17,6 +17,9 @@ pub(super) async fn all(client: &Client, filled: &Filled) -> anyhow::Result<Vec<
     let users = format!("/api/resources/{shared}/users");
     all.extend(both("users of a shared resource", &users));
     all.push(one("a shared resource", &format!("/api/resources/{shared}")));
+    let history = format!("/api/resources/{resource}/history");
+    all.extend(both("history of a resource", &history));
+    all.push(one("history of a resource, its own", &format!("{history}?own=true")));
     all.extend(both("states", "/api/states"));
     all.push(one("states of an application", &format!("/api/states?application={application}")));
     let versions = format!("/api/resources/{resource}/state/versions");
