@@ -81,11 +81,12 @@ if [[ -n $dashboard ]]; then wait "$dashboard"; else "$root/deploy/local/dashboa
 SQLX_OFFLINE=true cargo build --locked --workspace --bin slipway --bin slipway-rules 8>&-
 exec 8>&-
 # What was submitted before goes on when it starts, and wants the images; the first time there is nothing yet.
-started_before=$state/env
-if [[ -s $started_before ]]; then wait "$images"; fi
+first_time=''
+[[ -s $state/env ]] || first_time=yes
+[[ -n $first_time ]] || wait "$images"
 stage "starting Slipway"
 start
-if [[ ! -s $started_before ]]; then wait "$images"; fi
+[[ -z $first_time ]] || wait "$images"
 trap - EXIT
 stage "submitting the examples"
 # shellcheck source=/dev/null
