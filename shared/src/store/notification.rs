@@ -160,6 +160,30 @@ impl Whose<'_> {
     }
 }
 
+/// Reads rules: what follows the list of columns, then its parameters. The last message is looked for between bounds of the index by
+/// rule: asked for as the greatest id of a rule, Postgres goes through the messages of all rules from the newest on, and for a rule
+/// without any to the oldest.
+macro_rules! seen {
+    ($which:literal $(, $value:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Rule,
+            r#"SELECT r.id, r.person_id, r.team, r.kinds, r.channel AS "channel: Channel", r.shown, r.description, r.digest_s, r.quiet_until,
+                      r.created_by, r.created_at, r.updated_at, r.paused_at,
+                      r.overflow + (SELECT count(*) FROM notification_item i WHERE i.rule_id = r.id) AS "waiting!",
+                      (SELECT d.last_error FROM notification_delivery d
+                       WHERE (d.rule_id, d.id) >= (r.id, '00000000-0000-0000-0000-000000000000')
+                         AND (d.rule_id, d.id) <= (r.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                       ORDER BY d.rule_id DESC, d.id DESC LIMIT 1) AS last_error,
+                      (SELECT d.finished_at FROM notification_delivery d
+                       WHERE (d.rule_id, d.id) >= (r.id, '00000000-0000-0000-0000-000000000000')
+                         AND (d.rule_id, d.id) <= (r.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AND d.status = 'delivered'
+                       ORDER BY d.rule_id DESC, d.id DESC LIMIT 1) AS last_delivered_at
+               FROM notification_rule r "# + $which
+            $(, $value)*
+        )
+    };
+}
+
 /// Rules, newest first, before the one with the id `before`; only of `team`, when one is named.
 ///
 /// # Errors
@@ -172,30 +196,15 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<Rule>> {
     let (person, teams) = whose.columns();
-    // The last message is looked for between bounds of the index by rule. Asked for as the greatest id of a rule, Postgres goes
-    // through the messages of all rules from the newest on, and for a rule without any to the oldest.
-    Ok(sqlx::query_as!(
-        Rule,
-        r#"SELECT r.id, r.person_id, r.team, r.kinds, r.channel AS "channel: Channel", r.shown, r.description, r.digest_s, r.quiet_until,
-                  r.created_by, r.created_at, r.updated_at, r.paused_at,
-                  r.overflow + (SELECT count(*) FROM notification_item i WHERE i.rule_id = r.id) AS "waiting!",
-                  (SELECT d.last_error FROM notification_delivery d
-                   WHERE (d.rule_id, d.id) >= (r.id, '00000000-0000-0000-0000-000000000000')
-                     AND (d.rule_id, d.id) <= (r.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-                   ORDER BY d.rule_id DESC, d.id DESC LIMIT 1) AS last_error,
-                  (SELECT d.finished_at FROM notification_delivery d
-                   WHERE (d.rule_id, d.id) >= (r.id, '00000000-0000-0000-0000-000000000000')
-                     AND (d.rule_id, d.id) <= (r.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AND d.status = 'delivered'
-                   ORDER BY d.rule_id DESC, d.id DESC LIMIT 1) AS last_delivered_at
-           FROM notification_rule r
-           WHERE r.person_id IS NOT DISTINCT FROM $1 AND ($2::text[] IS NULL OR r.team = ANY($2)) AND ($3::text IS NULL OR r.team = $3)
+    Ok(seen!(
+        "WHERE r.person_id IS NOT DISTINCT FROM $1 AND ($2::text[] IS NULL OR r.team = ANY($2)) AND ($3::text IS NULL OR r.team = $3)
              AND ($4::uuid IS NULL OR r.id < $4)
-           ORDER BY r.id DESC LIMIT $5"#,
+           ORDER BY r.id DESC LIMIT $5",
         person,
         teams,
         team,
         before,
-        limit
+        limit,
     )
     .fetch_all(executor)
     .await?)
@@ -206,25 +215,7 @@ pub async fn page(
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Rule>> {
-    // The last message as in `page`.
-    Ok(sqlx::query_as!(
-        Rule,
-        r#"SELECT r.id, r.person_id, r.team, r.kinds, r.channel AS "channel: Channel", r.shown, r.description, r.digest_s, r.quiet_until,
-                  r.created_by, r.created_at, r.updated_at, r.paused_at,
-                  r.overflow + (SELECT count(*) FROM notification_item i WHERE i.rule_id = r.id) AS "waiting!",
-                  (SELECT d.last_error FROM notification_delivery d
-                   WHERE (d.rule_id, d.id) >= (r.id, '00000000-0000-0000-0000-000000000000')
-                     AND (d.rule_id, d.id) <= (r.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-                   ORDER BY d.rule_id DESC, d.id DESC LIMIT 1) AS last_error,
-                  (SELECT d.finished_at FROM notification_delivery d
-                   WHERE (d.rule_id, d.id) >= (r.id, '00000000-0000-0000-0000-000000000000')
-                     AND (d.rule_id, d.id) <= (r.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AND d.status = 'delivered'
-                   ORDER BY d.rule_id DESC, d.id DESC LIMIT 1) AS last_delivered_at
-           FROM notification_rule r WHERE r.id = $1"#,
-        id
-    )
-    .fetch_optional(executor)
-    .await?)
+    Ok(seen!("WHERE r.id = $1", id).fetch_optional(executor).await?)
 }
 
 /// What is to be changed of a rule; what is none stays.
