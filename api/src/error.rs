@@ -178,7 +178,7 @@ fn title(code: &str) -> Option<&'static str> {
         "invalid-inputs" => "The inputs do not fit the workflow",
         "protected" => "It is protected from deletion",
         "no-earlier-generation" => "There is nothing to go back to",
-        "shared-conflict" => "A shared resource is asked for differently elsewhere",
+        "shared-conflict" => "Another application has the resource, and asks for it differently",
         "being-deleted" => "It is being deleted",
         "name-taken" => "The name is taken",
         "forbidden" => "You may not do that",

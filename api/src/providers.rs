@@ -36,30 +36,45 @@ fn record(row: &provider::Provider) -> Result<ProviderRecord, Problem> {
 }
 
 /// A set of providers, and its number.
-type Numbered = (i64, Arc<Registry>);
+#[derive(Clone, Debug)]
+struct Set {
+    generation: i64,
+    registry: Arc<Registry>,
+    /// As they are listed: by name and version.
+    views: Arc<[ProviderView]>,
+}
 
 /// The providers as this process read them last.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Kept(Arc<Mutex<Option<Numbered>>>);
+pub(crate) struct Kept(Arc<Mutex<Option<Set>>>);
 
 impl Kept {
-    fn of(&self, generation: i64) -> Option<Arc<Registry>> {
+    fn of(&self, generation: i64) -> Option<Set> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(number, _)| *number == generation).map(|(_, registry)| registry.clone())
+        kept.as_ref().filter(|set| set.generation == generation).cloned()
     }
 }
 
-/// The providers that are loaded now, in all their versions. Read when the set's number has changed: the records are large,
-/// and the same for thousands of requests.
-pub(crate) async fn loaded(app: &AppState, conn: &mut Connection) -> Result<Arc<Registry>, Problem> {
+/// The providers that are loaded now. Read when the set's number has changed: the records are large, and the same for thousands
+/// of requests.
+async fn set(app: &AppState, conn: &mut Connection) -> Result<Set, Problem> {
     // Its number first: a set that changes in between is read again by the next request.
     let generation = provider_set::generation(&mut *conn).await?;
-    if let Some(registry) = app.providers.of(generation) {
-        return Ok(registry);
+    if let Some(set) = app.providers.of(generation) {
+        return Ok(set);
     }
-    let registry = Arc::new(registry(&provider::list(conn).await?)?);
-    *app.providers.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, registry.clone()));
-    Ok(registry)
+    let rows = provider::list(conn).await?;
+    let registry = Arc::new(registry(&rows)?);
+    let mut views = rows.iter().map(|row| ProviderView::of(row, &registry)).collect::<Result<Vec<_>, _>>()?;
+    views.sort_by(|one, other| one.key().cmp(&other.key()));
+    let set = Set { generation, registry, views: views.into() };
+    *app.providers.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(set.clone());
+    Ok(set)
+}
+
+/// The providers that are loaded now, in all their versions.
+pub(crate) async fn loaded(app: &AppState, conn: &mut Connection) -> Result<Arc<Registry>, Problem> {
+    Ok(set(app, conn).await?.registry)
 }
 
 fn registry(rows: &[provider::Provider]) -> Result<Registry, Problem> {
@@ -67,7 +82,7 @@ fn registry(rows: &[provider::Provider]) -> Result<Registry, Problem> {
 }
 
 /// A provider.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct ProviderView {
     /// Its name.
     name: String,
@@ -104,6 +119,11 @@ pub(crate) struct ProviderView {
 }
 
 impl ProviderView {
+    /// What they are in order of.
+    fn key(&self) -> (&str, &str) {
+        (&self.name, &self.version)
+    }
+
     fn of(row: &provider::Provider, registry: &Registry) -> Result<Self, Problem> {
         let record = record(row)?;
         Ok(Self {
@@ -135,12 +155,12 @@ pub(crate) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ProviderView>>, Problem> {
     let after = paging.after_parts(|[name, version]| Some((name.to_owned(), version.to_owned())))?;
-    let after = after.as_ref().map(|(name, version)| (name.as_str(), version.as_str()));
+    let rows = usize::try_from(paging.rows()?).unwrap_or(usize::MAX);
     let mut tx = app.store.begin().await?;
-    let rows = provider::page(&mut *tx, after, paging.rows()?).await?;
-    // Which version serves by default is told by all of them.
-    let registry = loaded(&app, &mut tx).await?;
-    let views = rows.iter().map(|row| ProviderView::of(row, &registry)).collect::<Result<_, _>>()?;
+    let views = set(&app, &mut tx).await?.views;
+    let after = after.as_ref().map(|(name, version)| (name.as_str(), version.as_str()));
+    let from = views.partition_point(|it| after.is_some_and(|last| it.key() <= last));
+    let views = views.iter().skip(from).take(rows).cloned().collect();
     Ok(Json(paging.page_by(views, |it: &ProviderView| format!("{}/{}", it.name, it.version), |it| it)?))
 }
 

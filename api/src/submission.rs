@@ -134,6 +134,13 @@ pub(crate) fn refused(application: &str, refusal: Refusal, grant: &Grant) -> Pro
             );
             Problem::conflict("shared-conflict", detail).with("resources", names(conflicts))
         }
+        Refusal::NotShared(theirs) => {
+            let detail = format!(
+                "another application has {}, and not both of you share it; use another id or name, or have both ask for it by the same `id`",
+                listed(&theirs)
+            );
+            Problem::conflict("shared-conflict", detail).with("resources", names(theirs))
+        }
         Refusal::Protected { application: whole, resources } => protected(application, whole, resources),
         Refusal::Quota { team, exceeded } => {
             let quotas: Vec<String> = exceeded.iter().map(ToString::to_string).collect();

@@ -120,7 +120,7 @@ async fn providers_their_workflows_golden_paths_and_sources_go_on_after_a_page()
 #[tokio::test]
 async fn a_resource_tells_all_who_use_it_and_all_that_happened_to_it() {
     let service = Service::start().await;
-    service.post("/api/specs", score("owner", &["db: {type: postgres}"])).await;
+    service.post("/api/specs", score("owner", &["db: {type: postgres, id: main}"])).await;
     let id = service.get("/api/resources").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let mut statements = String::new();
     for n in 0..120 {

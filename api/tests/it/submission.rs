@@ -220,6 +220,33 @@ async fn a_shared_resource_is_one_resource_and_is_asked_for_in_one_way() {
 }
 
 #[tokio::test]
+async fn what_is_not_shared_is_not_had_by_an_id_spelled_like_it() {
+    let service = Service::start().await;
+    let of = |path: &str| {
+        let (service, path) = (&service, format!("/api/resources/{path}"));
+        async move { service.get(&path).await.json() }
+    };
+    let mine = service.post("/api/specs", score("shop", &["db: {type: postgres}"])).await.json();
+    let id = mine["resources"][0]["id"].as_str().unwrap().to_owned();
+    let alike = |name| score(name, &["db: {type: postgres, id: shop.db}"]);
+    let refused = service.post("/api/specs", alike("rival")).await.problem(409, "shared-conflict");
+    assert!(refused["detail"].as_str().unwrap().contains("'db' (postgres.default#shop.db)"), "{refused}");
+    assert_eq!(service.get("/api/specs/rival").await.status, 404, "a refused submission leaves nothing");
+
+    // Its own application opens it, and it stays the resource it was.
+    assert_eq!(service.post("/api/specs", alike("shop")).await.status, 201);
+    assert_eq!(of(&id).await["shared"], true);
+    let theirs = service.post("/api/specs", alike("rival")).await.json();
+    assert_eq!(theirs["resources"][0]["id"], id.as_str());
+    // It is not closed while others use it.
+    service.post("/api/specs", score("shop", &["db: {type: postgres}"])).await.problem(409, "shared-conflict");
+    service.delete("/api/specs/rival").await;
+    assert_eq!(service.post("/api/specs", score("shop", &["db: {type: postgres}"])).await.status, 201);
+    assert_eq!(of(&id).await["shared"], false);
+    service.post("/api/specs", alike("rival")).await.problem(409, "shared-conflict");
+}
+
+#[tokio::test]
 async fn the_same_words_about_different_resources_are_a_conflict() {
     let service = Service::start().await;
     let resources = ["db: {type: postgres}", "dns: {type: dns, id: main, params: {host: '${resources.db.host}'}}"];

@@ -242,11 +242,14 @@ fn not_valid(mistakes: &[Problem]) -> Refused {
 
 /// Why a submission is not accepted.
 fn refused(refusal: &Refusal) -> String {
+    let names = |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     match refusal {
         Refusal::OtherTeam(_) => "the application is, or would be, of a team that the run may not act for".to_owned(),
         Refusal::SharedConflict(pairs) => {
-            let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
-            format!("another application asks for the shared resource(s) {} differently", names.join(", "))
+            format!("another application asks for the shared resource(s) {} differently", names(pairs))
+        }
+        Refusal::NotShared(pairs) => {
+            format!("another application has what {} would be, and not both share it", names(pairs))
         }
         Refusal::Protected { application: true, .. } => "the application is protected from deletion".to_owned(),
         Refusal::Protected { resources, .. } => {

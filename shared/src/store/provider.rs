@@ -36,24 +36,6 @@ pub async fn list(executor: impl PgExecutor<'_>) -> Result<Vec<Provider>> {
     .await?)
 }
 
-/// The current providers after this name and version.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn page(executor: impl PgExecutor<'_>, after: Option<(&str, &str)>, limit: i64) -> Result<Vec<Provider>> {
-    let (name, version) = after.unzip();
-    Ok(sqlx::query_as!(
-        Provider,
-        "SELECT name, version, digest, manifest, loaded_at FROM provider
-         WHERE current AND ($1::text IS NULL OR (name, version) > ($1, $2)) ORDER BY name, version LIMIT $3",
-        name,
-        version,
-        limit,
-    )
-    .fetch_all(executor)
-    .await?)
-}
-
 /// All current versions of one provider.
 ///
 /// # Errors

@@ -138,6 +138,8 @@ pub enum Refusal {
     OtherTeam(String),
     /// Shared resources that another application asked for with other params; (name, identity) each.
     SharedConflict(Vec<(String, String)>),
+    /// Another application has these, and not both share them; (name, identity) each.
+    NotShared(Vec<(String, String)>),
     /// It would remove what may not be deleted.
     Protected {
         /// Whether it is the application that is protected, and so all that it has.

@@ -79,7 +79,7 @@ pub struct Alteration {
     pub relinked: bool,
     /// Whether what its placeholders name in the metadata may differ.
     pub metadata: bool,
-    /// Whether its annotations, labels, tags or workflow differ: that is noted, and needs no run.
+    /// Whether its annotations, labels, tags, workflow, or whether others may use it differ: that is noted, and needs no run.
     pub noted: bool,
 }
 
@@ -113,7 +113,7 @@ pub struct Removal {
 pub fn diff(submission: &Submission, standing: &Standing) -> Result<Diff, Refusal> {
     let me = standing.application;
     let mut diff = Diff::default();
-    let (mut conflicts, mut guarded) = (Vec::new(), Vec::new());
+    let (mut conflicts, mut private, mut guarded) = (Vec::new(), Vec::new(), Vec::new());
     let mut making: BTreeSet<&str> = BTreeSet::new();
     for name in in_order(&submission.resources) {
         let Some(wanted) = submission.resources.get(name) else { continue };
@@ -127,13 +127,19 @@ pub fn diff(submission: &Submission, standing: &Standing) -> Result<Diff, Refusa
         let alteration = compare(name, submission, wanted, there, standing);
         let others = there.users.iter().any(|(application, _)| Some(*application) != me);
         let names_own_metadata = wanted.names_metadata && Some(there.application_id) != me;
-        if others && (alteration.reconciles() || wanted.annotations != there.wanted.annotations || names_own_metadata) {
+        // An id may be spelled as the workload and the name that another's own resource goes by.
+        if others && !(wanted.shared && there.wanted.shared) {
+            private.push((name.to_owned(), wanted.identity.clone()));
+        } else if others && (alteration.reconciles() || wanted.annotations != there.wanted.annotations || names_own_metadata) {
             conflicts.push((name.to_owned(), wanted.identity.clone()));
         } else if others || !(alteration.reconciles() || alteration.noted) || !making.insert(&wanted.identity) {
             diff.unchanged.push(name.to_owned());
         } else {
             diff.update.push(alteration);
         }
+    }
+    if !private.is_empty() {
+        return Err(Refusal::NotShared(private));
     }
     if !conflicts.is_empty() {
         return Err(Refusal::SharedConflict(conflicts));
@@ -186,8 +192,8 @@ fn compare(name: &str, submission: &Submission, wanted: &Wanted, there: &Present
         params: change::between(&before.params, &wanted.params),
         relinked: needed.as_ref() != Some(&there.needs),
         metadata: wanted.names_metadata && standing.metadata_differs,
-        noted: (&before.annotations, &before.labels, &before.tags, &before.workflow)
-            != (&wanted.annotations, &wanted.labels, &wanted.tags, &wanted.workflow),
+        noted: (before.shared, &before.annotations, &before.labels, &before.tags, &before.workflow)
+            != (wanted.shared, &wanted.annotations, &wanted.labels, &wanted.tags, &wanted.workflow),
     }
 }
 

@@ -141,11 +141,13 @@ struct Columns {
     params: Vec<Value>,
     tags: Vec<String>,
     workflows: Vec<Option<String>>,
+    shared: Vec<bool>,
 }
 
 impl Columns {
     fn of<'a>(wanted: impl Iterator<Item = &'a Wanted>) -> Self {
-        let mut columns = Self { annotations: vec![], labels: vec![], params: vec![], tags: vec![], workflows: vec![] };
+        let mut columns =
+            Self { annotations: vec![], labels: vec![], params: vec![], tags: vec![], workflows: vec![], shared: vec![] };
         for it in wanted {
             columns.annotations.push(it.annotations.clone());
             columns.labels.push(it.labels.clone());
@@ -153,6 +155,7 @@ impl Columns {
             // An array of arrays of different lengths is none in Postgres.
             columns.tags.push(it.tags.join(","));
             columns.workflows.push(it.workflow.clone());
+            columns.shared.push(it.shared);
         }
         columns
     }
@@ -177,7 +180,7 @@ async fn insert(conn: &mut PgConnection, id: ApplicationId, made: &[(ResourceId,
         &made.iter().map(|(.., wanted)| wanted.kind.clone()).collect::<Vec<_>>(),
         &made.iter().map(|(.., wanted)| wanted.class.clone()).collect::<Vec<_>>() as &[Option<String>],
         &made.iter().map(|(.., wanted)| wanted.identity.clone()).collect::<Vec<_>>(),
-        &made.iter().map(|(.., wanted)| wanted.shared).collect::<Vec<_>>(),
+        &columns.shared,
         &columns.params,
         &columns.annotations,
         &columns.labels,
@@ -199,12 +202,13 @@ async fn alter(conn: &mut PgConnection, submission: &Submission, diff: &Diff) ->
     sqlx::query!(
         "UPDATE resource SET params = new.params, annotations = new.annotations, labels = new.labels,
                 tags = CASE WHEN new.tags = '' THEN '{}' ELSE string_to_array(new.tags, ',') END,
-                workflow_override = new.workflow, updated_at = now(),
+                workflow_override = new.workflow, shared = new.shared, updated_at = now(),
                 reconcile_requested_at = CASE WHEN new.reconciles THEN now() ELSE reconcile_requested_at END,
                 -- Whoever mends what failed wants another try of it.
                 retry_requested_at = CASE WHEN state = 'failed' THEN now() ELSE retry_requested_at END
-         FROM UNNEST($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[], $5::text[], $6::text[], $7::bool[])
-              AS new (id, params, annotations, labels, tags, workflow, reconciles)
+         FROM UNNEST($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[], $5::text[], $6::text[], $7::bool[],
+                     $8::bool[])
+              AS new (id, params, annotations, labels, tags, workflow, reconciles, shared)
          WHERE resource.id = new.id",
         &altered.iter().map(|(it, _)| it.id.0).collect::<Vec<_>>(),
         &columns.params,
@@ -213,6 +217,7 @@ async fn alter(conn: &mut PgConnection, submission: &Submission, diff: &Diff) ->
         &columns.tags,
         &columns.workflows as &[Option<String>],
         &altered.iter().map(|(it, _)| it.reconciles()).collect::<Vec<_>>(),
+        &columns.shared,
     )
     .execute(conn)
     .await?;

@@ -124,6 +124,33 @@ fn a_shared_resource_goes_with_its_last_user_and_cannot_be_changed_before() {
     assert_eq!(diff(&submission(&[("x", shared(2))]), &standing).unwrap().update.len(), 1);
 }
 
+#[test]
+fn what_an_application_has_for_itself_is_used_by_no_other() {
+    let own = wanted("t", "x", 1, &[]);
+    let shared = Wanted { shared: true, ..own.clone() };
+    for (theirs, mine) in [(&own, &shared), (&shared, &own), (&own, &own)] {
+        let (_, mut standing) = accept(&Standing::default(), &submission(&[("x", theirs.clone())]));
+        for there in standing.present.values_mut() {
+            (there.application_id, there.users) = (OTHER, BTreeSet::from([(OTHER, "x".into())]));
+        }
+        let refusal = diff(&submission(&[("y", mine.clone())]), &standing).unwrap_err();
+        assert_eq!(refusal, Refusal::NotShared(vec![("y".into(), "t.default#app.x".into())]));
+    }
+}
+
+#[test]
+fn what_nobody_else_uses_becomes_shared_and_private_again_without_a_run() {
+    let own = wanted("t", "x", 1, &[]);
+    let shared = Wanted { shared: true, ..own.clone() };
+    let (_, mut standing) = accept(&Standing::default(), &submission(&[("x", own.clone())]));
+    for next in [shared, own] {
+        let (diff, after) = accept(&standing, &submission(&[("x", next.clone())]));
+        assert_eq!(diff.update.iter().map(|it| (it.noted, it.reconciles())).collect::<Vec<_>>(), [(true, false)]);
+        assert_eq!(after.present["t.default#app.x"].wanted.shared, next.shared);
+        standing = after;
+    }
+}
+
 /// A spec over few names and types, without circles: each names only those before it.
 fn specs() -> impl Strategy<Value = Submission> {
     prop::collection::vec((prop::option::of((0..3_u8, 0..3_u8)), any::<u8>()), 6).prop_map(|slots| {
