@@ -22,9 +22,35 @@ use crate::{
     streams::Streams,
 };
 
-/// The service's connections and settings. Cheap to clone.
+/// What every handler is given: the service's [`Parts`]. Cheap to clone.
+///
+/// Behind a trait object, for the compiler: to show that a handler may go to another thread it shows that all of this may, and looked
+/// through every part of every part for each of hundreds of types. Of a trait that says so itself there is nothing to look through.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<dyn Whole>);
+
+/// What has [`Parts`], and may be used by all threads.
+trait Whole: std::fmt::Debug + Send + Sync {
+    fn parts(&self) -> &Parts;
+}
+
+impl Whole for Parts {
+    fn parts(&self) -> &Parts {
+        self
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        self.0.parts()
+    }
+}
+
+/// The service's connections and settings.
+#[derive(Debug)]
+pub struct Parts {
     /// Postgres.
     pub store: Store,
     /// All settings.
@@ -77,7 +103,7 @@ impl AppState {
     /// # Errors
     /// When a file of `access.policies` is not valid, or a key of `secrets.keys` cannot be had, or `traces` cannot be used.
     pub fn new(config: Config, store: Store, live: LiveLogs, shutdown: CancellationToken) -> Result<Self, StateError> {
-        Ok(Self {
+        let parts = Parts {
             streams: Streams::new(config.limits.streams),
             events: events::Hub::new(store.clone(), shutdown.clone()),
             traces: Traces::start(&config.traces, Program::Api, &config.instance.0)?,
@@ -93,7 +119,8 @@ impl AppState {
             providers: providers::Kept::default(),
             searches: logs::search::turns(),
             shutdown,
-        })
+        };
+        Ok(Self(Arc::new(parts)))
     }
 
     /// Seconds without a heartbeat after which a worker counts as gone.

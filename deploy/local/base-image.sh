@@ -41,6 +41,11 @@ as_root env ${http_proxy:+http_proxy="$http_proxy"} debootstrap --variant=minbas
   tail -n 20 "$state/debootstrap.log" >&2
   die "debootstrap failed"
 }
+# As the pinned image has it: what is installed later is not written out to the disk file by file, and comes without translations
+# and manuals.
+printf '%s\n' 'Acquire::Languages "none";' | as_root tee "$work/root/etc/apt/apt.conf.d/20slipway" > /dev/null
+printf '%s\n' force-unsafe-io 'path-exclude /usr/share/doc/*' 'path-exclude /usr/share/man/*' 'path-exclude /usr/share/info/*' \
+  'path-exclude /usr/share/locale/*' | as_root tee "$work/root/etc/dpkg/dpkg.cfg.d/20slipway" > /dev/null
 # What apt needs on this machine it also needs inside a build.
 if [[ -n ${http_proxy:-} ]]; then
   echo "Acquire::http::Proxy \"$http_proxy\";" | as_root tee "$work/root/etc/apt/apt.conf.d/30proxy" > /dev/null

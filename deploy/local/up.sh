@@ -53,10 +53,13 @@ end_beside() {
 trap end_beside EXIT
 stage "looking for what is missing"
 # Packages, crates and the dashboard's modules are waited for at the same time, as far as there is already what fetches them. The
-# first call of cargo may fetch the toolchain, which two at once cannot.
+# first call of cargo may fetch the toolchain, which two at once cannot. While they wait, the largest of what the programs are made
+# of is compiled, as far as it comes: its features are the same whoever asks for it. Where it fails, the build says why.
+compiling=''
 if [[ ! -x $slipway ]] && command -v setsid > /dev/null && cargo --version > /dev/null 2>&1; then
-  setsid cargo fetch --quiet --locked --target "$(rustc -vV | sed -n 's/^host: //p')" &
-  beside+=($!)
+  setsid cargo build --quiet --locked -p cedar-policy -p regorus 2> /dev/null &
+  compiling=$!
+  beside+=("$compiling")
 fi
 dashboard=''
 if command -v setsid > /dev/null && command -v npm > /dev/null; then
@@ -76,6 +79,10 @@ images=$!
 beside+=("$images")
 # The api's program takes the dashboard in: it is whole before.
 if [[ -n $dashboard ]]; then wait "$dashboard"; else "$root/deploy/local/dashboard.sh" optional; fi
+if [[ -n $compiling ]]; then
+  kill -- "-$compiling" 2> /dev/null || true
+  wait "$compiling" 2> /dev/null || true
+fi
 # With the features that the whole workspace asks for, as the tests are. The program of the rules is linked once more, static, when
 # this is done: what it is made of is compiled here, where something long leaves a processor idle.
 SQLX_OFFLINE=true cargo build --locked --workspace --bin slipway --bin slipway-rules 8>&-
