@@ -130,7 +130,9 @@ pub fn diff(submission: &Submission, standing: &Standing) -> Result<Diff, Refusa
         // An id may be spelled as the workload and the name that another's own resource goes by.
         if others && !(wanted.shared && there.wanted.shared) {
             private.push((name.to_owned(), wanted.identity.clone()));
-        } else if others && (alteration.reconciles() || wanted.annotations != there.wanted.annotations || names_own_metadata) {
+        } else if others
+            && (alteration.reconciles() || wanted.annotations != there.wanted.annotations || names_own_metadata)
+        {
             conflicts.push((name.to_owned(), wanted.identity.clone()));
         } else if others || !(alteration.reconciles() || alteration.noted) || !making.insert(&wanted.identity) {
             diff.unchanged.push(name.to_owned());

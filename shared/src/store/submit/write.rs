@@ -146,8 +146,14 @@ struct Columns {
 
 impl Columns {
     fn of<'a>(wanted: impl Iterator<Item = &'a Wanted>) -> Self {
-        let mut columns =
-            Self { annotations: vec![], labels: vec![], params: vec![], tags: vec![], workflows: vec![], shared: vec![] };
+        let mut columns = Self {
+            annotations: vec![],
+            labels: vec![],
+            params: vec![],
+            tags: vec![],
+            workflows: vec![],
+            shared: vec![],
+        };
         for it in wanted {
             columns.annotations.push(it.annotations.clone());
             columns.labels.push(it.labels.clone());
