@@ -15,7 +15,7 @@ need() {
 }
 postgres_server() { compgen -G '/usr/lib/postgresql/*/bin/initdb' || command -v initdb; }
 # SeaweedFS, in which the tenants' buckets are. The same places are looked at by slipway dev.
-has_weed() { command -v weed || [[ -x /usr/local/bin/weed || -x $HOME/.local/bin/weed ]]; }
+has_weed() { command -v weed > /dev/null || [[ -x /usr/local/bin/weed || -x $HOME/.local/bin/weed ]]; }
 ca_bundle() { [[ -s /etc/ssl/certs/ca-certificates.crt || -s /etc/pki/tls/certs/ca-bundle.crt ]]; }
 need ca-certificates ca_bundle
 need curl command -v curl
@@ -125,7 +125,7 @@ TEXT
   rm -rf "$work"
   return "$code"
 }
-if ! has_weed > /dev/null; then
+if ! has_weed; then
   note "installing SeaweedFS, the object store"
   # Ended by a failure, it says why; what to do then is said here.
   (patiently "$state/weed.log" "fetching SeaweedFS" install_weed) ||

@@ -26,11 +26,12 @@ start() {
   # A session of its own: it outlives make, and a Ctrl-C meant for make.
   setsid "$slipway" dev --dir "$state" --providers "$root/providers" ${SLIPWAY_PORT:+--port "$SLIPWAY_PORT"} \
     < /dev/null >> "$state/dev.log" 2>&1 &
-  echo $! > "$pid_file"
-  local waited
+  local waited pid=$!
+  echo "$pid" > "$pid_file"
   for waited in $(seq 600); do
     ! grep -q '^ready: ' <(tail -c "+$((said + 1))" "$state/dev.log") || return 0
-    runs || { tail -n 40 "$state/dev.log" >&2; die "slipway dev ended; its log is $state/dev.log"; }
+    # Not by its name, as `runs` knows it: what was just begun does not have it yet.
+    kill -0 "$pid" 2> /dev/null || { tail -n 40 "$state/dev.log" >&2; die "slipway dev ended; its log is $state/dev.log"; }
     ((waited % 50)) || note "waiting: $((waited / 5)) s"
     sleep 0.2
   done
