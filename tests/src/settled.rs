@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::store::tally;
 use sqlx::FromRow as _;
 
 use crate::{engine::Census, stack::Stack};
@@ -67,6 +68,7 @@ pub async fn assert_settled(stack: &Stack, acknowledged: &[String]) -> anyhow::R
              FROM event WHERE type = 'run.claimed') claims WHERE fence <= before",
     )
     .await?;
+    anyhow::ensure!(tally::recount(&stack.pool).await? == 0, "kept counts differ from what is there");
     nothing_is_left(stack).await
 }
 

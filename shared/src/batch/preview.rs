@@ -122,7 +122,7 @@ pub(super) async fn preview(
         .collect();
     let params = batch::settings(&mut *conn, batch.id, &batch.params).await?;
     let stages = batch::stages(&mut *conn, batch.id).await?;
-    let waves: Vec<i64> = stages.iter().map(|stage| stage.open).collect();
+    let waves: Vec<i64> = stages.iter().map(|stage| i64::from(stage.open)).collect();
     Ok(Preview {
         digest: hex::encode(digest),
         total: waves.iter().sum(),

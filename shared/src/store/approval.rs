@@ -171,8 +171,8 @@ pub async fn page(
 /// When Postgres cannot be reached.
 pub async fn count_open(executor: impl PgExecutor<'_>, teams: Option<&[String]>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT count(*) AS "open!" FROM approval p JOIN run ON run.id = p.run_id
-           WHERE p.decision IS NULL AND ($1::text[] IS NULL OR run.team = ANY ($1) OR p.teams && $1)"#,
+        r#"SELECT coalesce(sum(open), 0)::bigint AS "open!" FROM approval_count
+           WHERE $1::text[] IS NULL OR team = ANY ($1) OR asked && $1"#,
         teams,
     )
     .fetch_one(executor)

@@ -2,7 +2,8 @@
 
 use sqlx::PgPool;
 
-use super::Result;
+use super::{Result, approval, tally};
+use crate::domain::resource::ResourceState;
 
 /// How many runs of a queue wait for one reason.
 #[derive(Clone, Debug)]
@@ -66,12 +67,8 @@ pub async fn standing(pool: &PgPool, gone_after_s: i32) -> Result<Standing> {
     )
     .fetch_all(pool)
     .await?;
-    let resources = sqlx::query_as!(
-        Count,
-        r#"SELECT state AS name, count(*) AS "count!" FROM resource WHERE state <> 'terminated' GROUP BY 1 ORDER BY 1"#
-    )
-    .fetch_all(pool)
-    .await?;
-    let open = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM approval WHERE decision IS NULL"#);
-    Ok(Standing { workers, resources, approvals_open: open.fetch_one(pool).await? })
+    let mut resources = tally::resources(pool, None).await?;
+    resources.remove(ResourceState::Terminated.as_str());
+    let resources = resources.into_iter().map(|(name, count)| Count { name, count }).collect();
+    Ok(Standing { workers, resources, approvals_open: approval::count_open(pool, None).await? })
 }

@@ -30,8 +30,8 @@ pub(super) async fn exceeded(
     let limits = limits(conn, team, new).await?;
     let kinds: Vec<String> = limits.keys().cloned().collect();
     let used = sqlx::query!(
-        r#"SELECT r.type AS kind, count(*) AS "number!" FROM application a JOIN resource r ON r.application_id = a.id
-           WHERE a.team = $1 AND r.type = ANY ($2) AND r.state <> 'terminated' GROUP BY r.type"#,
+        r#"SELECT type AS "kind!", sum(resources)::bigint AS "number!" FROM resource_count
+           WHERE team = $1 AND type = ANY ($2) AND state <> 'terminated' GROUP BY 1"#,
         team,
         &kinds,
     )

@@ -146,13 +146,10 @@ pub async fn set_weight(executor: impl PgExecutor<'_>, name: &str, weight: i16) 
 pub async fn usage(executor: impl PgExecutor<'_>, name: &str) -> Result<Usage> {
     let row = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM run r WHERE r.team = $1 AND r.status IN ('queued', 'running')) AS "runs!",
-                  (SELECT coalesce(sum(waits.ready), 0) FROM queue q CROSS JOIN LATERAL (
-                      SELECT count(*) AS ready FROM run r
-                      WHERE r.queue = q.name AND r.team = $1 AND r.status = 'pending' AND r.reason IS NULL) waits)::int8 AS "ready!",
+                  (SELECT coalesce(sum(c.runs), 0)::bigint FROM run_count c WHERE c.team = $1 AND c.status = 'pending' AND c.reason = '') AS "ready!",
                   (SELECT detail FROM team_wait WHERE team = $1) AS waits_for,
                   (SELECT coalesce(jsonb_object_agg(type, number), '{}')
-                   FROM (SELECT r.type, count(*) AS number FROM application a JOIN resource r ON r.application_id = a.id
-                         WHERE a.team = $1 AND r.state <> 'terminated' GROUP BY r.type) used)
+                   FROM (SELECT type, sum(resources) AS number FROM resource_count WHERE team = $1 AND state <> 'terminated' GROUP BY 1) used)
                       AS "resources!: Json<BTreeMap<String, i64>>",
                   this_month() AS "month!", coalesce(month.cpu_ms, 0) AS "cpu_ms!", coalesce(month.log_bytes, 0) AS "log_bytes!",
                   coalesce(kept.workspaces, 0) AS "workspaces!", coalesce(kept.logs, 0) AS "logs!", coalesce(kept.states, 0) AS "states!"

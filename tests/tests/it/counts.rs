@@ -1,5 +1,7 @@
 //! How many runs and resources there are, and how it went: kept beside the rows, and always equal to them.
 
+mod applications;
+
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};

@@ -128,6 +128,11 @@ async fn what_is_added_up_of_batches_bulk_actions_and_states_is_what_they_have()
              FROM batch_item i WHERE i.batch_id = b.id) its
          WHERE (b.total, b.succeeded, b.failed, b.skipped) <> (its.total, its.succeeded, its.failed, its.skipped)",
         "batch_wave w WHERE total <> (SELECT count(*) FROM batch_item i WHERE i.batch_id = w.batch_id AND i.wave = w.number)",
+        "batch_wave w CROSS JOIN LATERAL (
+             SELECT count(*) FILTER (WHERE status = 'running') AS running, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+                    count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status = 'skipped') AS skipped
+             FROM batch_item i WHERE i.batch_id = w.batch_id AND i.wave = w.number) its
+         WHERE (w.running, w.succeeded, w.failed, w.skipped) <> (its.running, its.succeeded, its.failed, its.skipped)",
         "batch_group g WHERE resources <> (SELECT count(*) FROM batch_item i WHERE i.batch_id = g.batch_id AND i.group_key = g.key)",
         "bulk_operation b CROSS JOIN LATERAL (
              SELECT count(*) AS total, count(*) FILTER (WHERE outcome = 'done') AS done,

@@ -18,6 +18,7 @@ use shared::{
         approval::{self, Decided},
         lease::{self, Until},
         run::{self, Cancel, Finish, Retry},
+        tally,
         waiting::Started,
     },
 };
@@ -59,6 +60,29 @@ async fn who_may_not_decide_is_told_who_may() {
     assert_eq!(world.decide(run, "none", &who, true).await, Decided::Unknown);
     let who = Decider { teams: vec!["payments".into()], ..who };
     assert_eq!(world.decide(run, "ask", &who, true).await, Decided::Applied);
+}
+
+#[tokio::test]
+async fn open_questions_are_counted_for_those_whose_runs_ask_and_those_who_are_asked() {
+    let world = World::new().await;
+    let plan = plan(&[("ask", &[])]);
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        runs.push(world.waiting(&plan, "ask", json!({"kind": "approval"}), None).await);
+    }
+    let team = world.text("SELECT team FROM run WHERE id = $1", runs[0].0).await.unwrap();
+    let open = async |team: &str| approval::count_open(world.pool(), Some(&[team.to_owned()])).await.unwrap();
+    world.execute("UPDATE approval SET teams = '{payments}' WHERE run_id = $1", runs[0].0).await;
+    world.execute("UPDATE approval SET teams = '{payments,ads}' WHERE run_id = $1", runs[1].0).await;
+    assert_eq!((open(&team).await, open("payments").await, open("ads").await, open("other").await), (4, 2, 1, 0));
+    while tally::add_up(world.pool(), 1).await.unwrap() > 0 {}
+    assert_eq!((open(&team).await, open("payments").await, open("ads").await, open("other").await), (4, 2, 1, 0));
+    assert_eq!(world.decide(runs[0], "ask", &admin("ada"), true).await, Decided::Applied);
+    world.cancel(runs[2]).await;
+    world.pass().await;
+    assert_eq!((open(&team).await, open("payments").await, open("ads").await), (2, 1, 1));
+    assert_eq!(approval::count_open(world.pool(), None).await.unwrap(), 2);
+    assert_eq!(tally::recount(world.pool()).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -152,6 +152,13 @@ impl<'a> Fleet<'a> {
                                  count(*) FILTER (WHERE status = 'skipped') AS skipped FROM batch_item WHERE batch_id = b.id) said
                        WHERE b.id = $1 AND (b.succeeded, b.failed, b.skipped) IS DISTINCT FROM (said.succeeded, said.failed, said.skipped)";
         assert_eq!(self.count(figures).await?, 0, "the figures are not what the items say");
+        let waves = "SELECT count(*) FROM batch_wave w CROSS JOIN LATERAL
+                       (SELECT count(*) FILTER (WHERE status = 'running') AS running, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+                               count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status = 'skipped') AS skipped
+                        FROM batch_item i WHERE i.batch_id = w.batch_id AND i.wave = w.number) said
+                     WHERE w.batch_id = $1
+                       AND (w.running, w.succeeded, w.failed, w.skipped) IS DISTINCT FROM (said.running, said.succeeded, said.failed, said.skipped)";
+        assert_eq!(self.count(waves).await?, 0, "the figures of the waves are not what the items say");
         Ok(())
     }
 }
