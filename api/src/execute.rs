@@ -20,7 +20,8 @@ use shared::{
     },
     secrets::token,
     store::{
-        Connection, audit, notify, plan,
+        Connection, audit, notify,
+        plan::NewPlan,
         run::{self, NewRun},
         trace,
     },
@@ -191,7 +192,7 @@ async fn start(
         provider_version: provider.version.clone(),
         provider_commit: provider.commit.clone(),
         workflow: workflow.name.clone(),
-        plan_digest: plan::store(&mut tx, &workflow.plan).await?,
+        plan: NewPlan::of(&workflow.plan)?,
         steps: run::steps_of(&workflow.plan),
         inputs: Some(inputs),
         reason: None,

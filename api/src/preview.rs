@@ -21,7 +21,8 @@ use shared::{
     },
     secrets::token,
     store::{
-        plan, resource, resource_list,
+        plan::NewPlan,
+        resource, resource_list,
         run::{self, NewRun},
         run_list,
     },
@@ -172,7 +173,7 @@ pub(crate) async fn of_resource(
         provider_version: planned.provider_version,
         provider_commit: planned.provider_commit,
         workflow: planned.workflow,
-        plan_digest: plan::store(&mut tx, &planned.plan).await?,
+        plan: NewPlan::of(&planned.plan)?,
         steps: run::steps_of(&planned.plan),
         inputs: Some(inputs),
         reason: None,

@@ -16,5 +16,6 @@ async fn main() -> anyhow::Result<()> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         stop.cancel();
     });
-    scheduler::serve(config, shutdown).await.context("slipway-scheduler")
+    // As a task: what the main thread itself waits for is woken by another thread, at each of Postgres' answers.
+    tokio::spawn(scheduler::serve(config, shutdown)).await?.context("slipway-scheduler")
 }

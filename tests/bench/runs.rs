@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use serde_json::{Map, json};
 use shared::{
     domain::{
@@ -10,7 +9,8 @@ use shared::{
         run::{Operation, RunClass, RunKind},
     },
     store::{
-        notify, plan,
+        notify,
+        plan::{self, NewPlan},
         run::{self, NewRun},
     },
 };
@@ -69,6 +69,7 @@ pub(crate) async fn make(stack: &Stack, count: usize) -> anyhow::Result<()> {
         .await?;
     let mut transaction = stack.store.begin().await?;
     let definition = plan::load(&mut *transaction, &digest).await?;
+    let plan = NewPlan::of(&definition)?;
     let runs: Vec<NewRun> = (0..count)
         .map(|_| {
             Ok(NewRun {
@@ -82,7 +83,7 @@ pub(crate) async fn make(stack: &Stack, count: usize) -> anyhow::Result<()> {
                 provider_version: "1.0.0".into(),
                 provider_commit: None,
                 workflow: "no-op".into(),
-                plan_digest: digest.as_slice().try_into().context("a digest of another length")?,
+                plan: plan.clone(),
                 steps: run::steps_of(&definition),
                 inputs: Some(Map::new()),
                 reason: None,

@@ -8,7 +8,8 @@ use shared::{
         run::{Operation, RunClass, RunKind},
     },
     store::{
-        Connection, plan,
+        Connection,
+        plan::{self, NewPlan},
         run::{NewRun, steps_of},
         worker::NewWorker,
     },
@@ -32,6 +33,7 @@ pub fn two_steps() -> Plan {
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn new_run(conn: &mut Connection, plan: &Plan) -> anyhow::Result<NewRun> {
+    plan::store(conn, plan).await?;
     Ok(NewRun {
         id: RunId::new(),
         kind: RunKind::GoldenPath,
@@ -43,7 +45,7 @@ pub async fn new_run(conn: &mut Connection, plan: &Plan) -> anyhow::Result<NewRu
         provider_version: "1.0.0".into(),
         provider_commit: None,
         workflow: "w".into(),
-        plan_digest: plan::store(conn, plan).await?,
+        plan: NewPlan::of(plan)?,
         steps: steps_of(plan),
         inputs: Some(Map::new()),
         reason: None,

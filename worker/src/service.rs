@@ -164,12 +164,8 @@ async fn handle<E: Engine>(cx: Arc<Context<E>>, delivery: Delivery) {
                 let run = claimed.lease.run_id;
                 metrics::histogram!("slipway_run_wait_seconds", "queue" => delivery.queue.clone())
                     .record(claimed.waited_s.max(0.0));
-                let ack = delivery.acker.clone();
-                let acked = tokio::spawn(async move { ack.ack().await });
-                let over = drive::drive(Arc::clone(&cx), claimed, sent).await;
-                if acked.await.is_err() {
-                    tracing::debug!(run.id = %run, "the ticket stays, and will be found stale");
-                }
+                // Beside the run: neither waits for the other.
+                let ((), over) = tokio::join!(delivery.acker.ack(), drive::drive(Arc::clone(&cx), claimed, sent));
                 after(&cx, run, over).await;
                 return;
             }

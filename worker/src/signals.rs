@@ -29,5 +29,6 @@ pub async fn serve_until_told(config: Config) -> anyhow::Result<()> {
             told.cancel();
         }
     });
-    serve(config, shutdown).await
+    // As a task: what the main thread itself waits for is woken by another thread, at each ticket.
+    tokio::spawn(serve(config, shutdown)).await?
 }

@@ -17,7 +17,7 @@ use shared::{
     store::{
         StoreError,
         event::{self, NewEvent},
-        plan,
+        plan::NewPlan,
         resource::{self, Attachment, Unread},
         run::{self, NewRun},
     },
@@ -66,7 +66,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
             application_id: Some(resource.application_id),
             team: resource.team.clone(),
             steps: run::steps_of(&planned.plan),
-            plan_digest: plan::store(&mut tx, &planned.plan).await?,
+            plan: NewPlan::of(&planned.plan)?,
             provider: planned.provider,
             provider_version: planned.provider_version,
             provider_commit: planned.provider_commit,

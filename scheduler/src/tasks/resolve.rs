@@ -15,7 +15,7 @@ use shared::{
     store::{
         StoreError,
         event::{self, NewEvent},
-        plan,
+        plan::NewPlan,
         resource::{self, Attachment},
         run::{self, NewRun},
     },
@@ -33,15 +33,15 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
         return Ok(Pass::of(resource::mark_dependents(scheduler.store.pool(), BATCH).await?));
     }
     let (mut runs, mut attachments) = (Vec::new(), Vec::new());
-    let (mut digests, mut events) = (HashMap::new(), Vec::new());
+    let (mut plans, mut events) = (HashMap::new(), Vec::new());
     let registry = scheduler.registry();
     for resource in &unresolved {
         match decide(&registry, resource) {
             Decision::Run { operation, planned, inputs } => {
                 let key = (planned.provider.clone(), planned.provider_version.clone(), planned.workflow.clone());
-                let digest = match digests.get(&key) {
-                    Some(digest) => *digest,
-                    None => *digests.entry(key).or_insert(plan::store(&mut tx, &planned.plan).await?),
+                let plan = match plans.get(&key) {
+                    Some(plan) => NewPlan::clone(plan),
+                    None => plans.entry(key).or_insert(NewPlan::of(&planned.plan)?).clone(),
                 };
                 let id = RunId::new();
                 if let Some(moved) = &planned.moved {
@@ -75,7 +75,7 @@ pub(super) async fn run(scheduler: &Scheduler) -> anyhow::Result<Pass> {
                     provider_version: planned.provider_version,
                     provider_commit: planned.provider_commit,
                     workflow: planned.workflow,
-                    plan_digest: digest,
+                    plan,
                     reason: inputs
                         .is_none()
                         .then(|| (WaitReason::WaitingForDependency, "waits for other resources".to_owned())),

@@ -14,7 +14,8 @@ use shared::{
         workflow::{self, Unknown},
     },
     store::{
-        Connection, StoreError, approval, plan,
+        Connection, StoreError, approval,
+        plan::NewPlan,
         run::{NewRun, steps_of},
         submit::{Refusal, Submission},
         waiting::{self, AskOutcome, ToAsk, ToStart},
@@ -129,7 +130,7 @@ async fn child(conn: &mut Connection, step: &ToStart, registry: &Registry) -> an
         provider_version: record.version.clone(),
         provider_commit: record.commit.clone(),
         workflow,
-        plan_digest: plan::store(conn, &found.plan).await?,
+        plan: NewPlan::of(&found.plan)?,
         steps: steps_of(&found.plan),
         inputs: Some(inputs),
         reason: None,

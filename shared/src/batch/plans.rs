@@ -11,7 +11,8 @@ use crate::{
     store::{
         Connection, Result,
         batch::{self, Batch, Prospect},
-        notify, plan as plans,
+        notify,
+        plan::NewPlan,
         resource::{self, Unresolved},
         run::{self, NewRun},
     },
@@ -55,8 +56,7 @@ pub async fn plan_item(
         None => Err("it was removed".to_owned()),
         Some(row) => match new_run(registry, batch, &prospect, row, requested_by) {
             Err(why) => Err(why),
-            Ok((mut new, plan)) => {
-                new.plan_digest = plans::store(&mut *conn, &plan).await?;
+            Ok(new) => {
                 let run = new.id;
                 run::create_all(&mut *conn, &[new]).await?;
                 notify(&mut *conn).await?;
@@ -68,14 +68,14 @@ pub async fn plan_item(
     Ok(Some(made))
 }
 
-/// The preview, and the plan whose digest it lacks; or why there is none, for people.
+/// The preview; or why there is none, for people.
 fn new_run(
     registry: &Registry,
     batch: &Batch,
     it: &Prospect,
     row: Unresolved,
     requested_by: &str,
-) -> std::result::Result<(NewRun, crate::domain::plan::Plan), String> {
+) -> std::result::Result<NewRun, String> {
     let Some(operation) = batch.operation.run(row.applied_params.is_some()) else {
         return Err("a retry goes on with what its last run ran, where that stopped: look at that run".to_owned());
     };
@@ -109,7 +109,7 @@ fn new_run(
         provider_version: planned.provider_version,
         provider_commit: planned.provider_commit,
         workflow: planned.workflow,
-        plan_digest: plans::PlanDigest::default(),
+        plan: NewPlan::of(&planned.plan).map_err(|error| error.to_string())?,
         steps: run::steps_of(&planned.plan),
         inputs: Some(inputs.inputs),
         reason: None,
@@ -119,5 +119,5 @@ fn new_run(
         class: RunClass::Interactive,
         acts_for: Vec::new(),
     };
-    Ok((new, planned.plan))
+    Ok(new)
 }

@@ -10,6 +10,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
+use self::finished::Finished;
 use crate::config::Database;
 
 /// A connection, in a transaction mostly: for callers that name it without knowing sqlx.
@@ -33,6 +34,7 @@ pub mod event;
 pub mod examine;
 pub mod explain;
 pub mod figures;
+mod finished;
 pub mod freeze;
 pub mod graph;
 pub mod history;
@@ -287,8 +289,7 @@ impl Store {
 /// were open on it, and what that one writes is committed with somebody else's work, or never.
 async fn begin(pool: &PgPool, statement: &'static str) -> Result<StoreTransaction> {
     let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
-    Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
+    Ok(Finished::new(async move { pool.begin_with(statement).await }).await?)
 }
 
 /// Waits for NOTIFYs, on a connection of its own that is never in a transaction.

@@ -1,6 +1,8 @@
 //! Snapshots of definitions, shared by the runs that have the same one.
 
-use serde_json::Value;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
@@ -13,15 +15,39 @@ use crate::domain::{
 /// SHA-256 of a plan's JSON.
 pub type PlanDigest = [u8; 32];
 
-/// Stores the plan if it is not there, and returns its digest.
+/// A plan to make runs of: it is stored with the first.
+#[derive(Clone, Debug)]
+pub struct NewPlan {
+    /// Names it.
+    pub digest: PlanDigest,
+    pub(super) body: Arc<Value>,
+    /// The group of its runs as its workflow has it, and the settings it may name.
+    pub(super) group: Option<Arc<(String, Map<String, Value>)>>,
+}
+
+impl NewPlan {
+    /// Of this plan.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn of(plan: &Plan) -> Result<Self> {
+        // Struct fields serialise in one order and maps are BTreeMaps or keep the file's order: equal plans, equal bytes.
+        let body = serde_json::to_value(plan).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        Ok(Self {
+            digest: Sha256::digest(body.to_string().as_bytes()).into(),
+            body: Arc::new(body),
+            group: plan.concurrency_group.as_ref().map(|pattern| Arc::new((pattern.clone(), plan.settings.clone()))),
+        })
+    }
+}
+
+/// Stores a plan if it is not there, without a run, and returns its digest.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn store(conn: &mut PgConnection, plan: &Plan) -> Result<PlanDigest> {
-    // Struct fields serialise in one order and maps are BTreeMaps or keep the file's order: equal plans, equal bytes.
-    let body = serde_json::to_value(plan).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let digest: PlanDigest = Sha256::digest(body.to_string().as_bytes()).into();
-    sqlx::query!("INSERT INTO plan (digest, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", &digest[..], body)
+    let NewPlan { digest, body, .. } = NewPlan::of(plan)?;
+    sqlx::query!("INSERT INTO plan (digest, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", &digest[..], &*body)
         .execute(conn)
         .await?;
     Ok(digest)

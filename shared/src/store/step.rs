@@ -1,6 +1,7 @@
 //! Steps of a run. A worker reads those of a run it holds through its lease (`lease::steps`).
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgExecutor;
 
@@ -11,7 +12,7 @@ use crate::domain::{
 };
 
 /// One step's row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Step {
     /// Its id.
     pub id: StepId,
@@ -51,6 +52,16 @@ pub struct Step {
     pub item: Option<Value>,
     /// The element's number, from 0.
     pub item_index: Option<i32>,
+}
+
+impl Step {
+    /// As read from JSON, where an element that is null looks like none.
+    pub(super) fn with_its_item(mut self) -> Self {
+        if self.item_index.is_some() {
+            self.item.get_or_insert(Value::Null);
+        }
+        self
+    }
 }
 
 /// The steps of a run, in the order of its plan; the elements of a loop come after it.

@@ -189,6 +189,7 @@ lease_step_finished()
 lease_step_started()
 lease_step_waiting()
 lease_steps()
+lease_take()
 lease_store_state()
 lease_suspend()
 log_archive SELECT

@@ -10,10 +10,7 @@ use shared::{
         step::StepStatus,
     },
     formats::workflow::defaults_to_render,
-    store::{
-        lease::{self, Claimed},
-        run::Finish,
-    },
+    store::{lease::Claimed, run::Finish},
 };
 use tokio::time::Instant;
 
@@ -40,14 +37,14 @@ use crate::{
 pub(super) async fn begin<E: Engine>(
     worker: &Arc<Context<E>>,
     held: &Arc<Held>,
-    claimed: Claimed,
+    mut claimed: Claimed,
 ) -> Result<Over, Halt> {
     let (store, run) = (&worker.store, claimed.lease.run_id);
     if let Some(why) = &claimed.cancel {
         held.cancel(why.clone());
     }
     let plan = held.attempt(|| worker.plan(&claimed.plan_digest)).await?;
-    let steps = held.attempt(|| lease::steps(store.pool(), held.lease, None)).await?;
+    let steps = std::mem::take(&mut claimed.steps);
     let refused = |why: String| Finish::failed(error_code::INVALID_PLAN, why);
     let graph = match Graph::of(&plan) {
         Ok(graph) => graph,

@@ -58,7 +58,7 @@ pub(super) async fn go_on(scheduler: &Scheduler, conn: &mut Connection, batch: &
         });
         match ready {
             Ok(ready) => {
-                let run = work.make(&mut *conn, &row, ready, &batch.requested_by).await?;
+                let run = work.make(&row, ready, &batch.requested_by)?;
                 begun.push((it.id, run, it.before));
             }
             Err(why) => closed.push((it.id, true, why)),

@@ -16,7 +16,7 @@ use shared::{
     store::{
         Connection, StoreError,
         batch::{self, Batch, Candidate, Started},
-        plan as plans,
+        plan::NewPlan,
         resource::{self, Attachment, Unresolved},
         run::{self, NewRun, Retry},
     },
@@ -83,7 +83,7 @@ pub(super) async fn begin(
         };
         match turn {
             Turn::Run(ready) => {
-                let id = work.make(&mut *conn, &row, *ready, &batch.requested_by).await?;
+                let id = work.make(&row, *ready, &batch.requested_by)?;
                 started.push(begun(&candidate, id, overridden(&candidate.overrides, &batch.params)));
             }
             Turn::Skip(why) => closed.push((candidate.id, false, why)),
@@ -120,15 +120,15 @@ pub(super) struct Work {
     pub(super) registry: std::sync::Arc<Registry>,
     /// The plans of groups, and whether each is as approved.
     planned: HashMap<Uuid, Result<Planned, String>>,
-    stored: HashMap<(String, String, String), plans::PlanDigest>,
+    plans: HashMap<(String, String, String), NewPlan>,
     pub(super) runs: Vec<NewRun>,
     attachments: Vec<Attachment>,
 }
 
 impl Work {
     pub(super) fn new(registry: std::sync::Arc<Registry>) -> Self {
-        let (planned, stored) = (HashMap::new(), HashMap::new());
-        Self { registry, planned, stored, runs: Vec::new(), attachments: Vec::new() }
+        let (planned, plans) = (HashMap::new(), HashMap::new());
+        Self { registry, planned, plans, runs: Vec::new(), attachments: Vec::new() }
     }
 
     /// What is to become of a resource, for everything but a retry.
@@ -185,18 +185,12 @@ impl Work {
     }
 
     /// Puts a run on the list; gives its id.
-    pub(super) async fn make(
-        &mut self,
-        conn: &mut Connection,
-        row: &Unresolved,
-        ready: Ready,
-        requested_by: &str,
-    ) -> Result<RunId, StoreError> {
+    pub(super) fn make(&mut self, row: &Unresolved, ready: Ready, requested_by: &str) -> Result<RunId, StoreError> {
         let Ready { operation, planned, inputs } = ready;
         let key = (planned.provider.clone(), planned.provider_version.clone(), planned.workflow.clone());
-        let digest = match self.stored.get(&key) {
-            Some(digest) => *digest,
-            None => *self.stored.entry(key).or_insert(plans::store(conn, &planned.plan).await?),
+        let plan = match self.plans.get(&key) {
+            Some(plan) => plan.clone(),
+            None => self.plans.entry(key).or_insert(NewPlan::of(&planned.plan)?).clone(),
         };
         let id = RunId::new();
         // What a read sees is what is there, which changes nothing of what is wanted.
@@ -222,7 +216,7 @@ impl Work {
             provider_version: planned.provider_version,
             provider_commit: planned.provider_commit,
             workflow: planned.workflow,
-            plan_digest: digest,
+            plan,
             reason: inputs
                 .is_none()
                 .then(|| (WaitReason::WaitingForDependency, "waits for other resources".to_owned())),

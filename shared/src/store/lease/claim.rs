@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, types::Json};
 
 use super::{Lease, LeaseToken};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         run::{Operation, RunKind},
         states::Applied,
     },
-    store::Result,
+    store::{Result, step::Step},
 };
 
 /// What a worker is given with a lease.
@@ -58,6 +58,8 @@ pub struct Claimed {
     pub losses: i16,
     /// The next number in its log.
     pub log_cursor: i64,
+    /// Its steps, in the order of its plan; the elements of a loop come after it.
+    pub steps: Vec<Step>,
     /// Why it should stop, when someone wants it to: nothing but its `finally` steps is left to run then.
     pub cancel: Option<String>,
 }
@@ -79,11 +81,11 @@ pub async fn claim(
                   on_resource AS "resource_id: ResourceId", resource_name, application_name,
                   (claimed).application_id AS "application_id: ApplicationId", (claimed).team AS "team!", (claimed).provider AS "provider!", (claimed).workflow AS "workflow!",
                   (claimed).plan_digest AS "plan_digest!", (claimed).inputs AS "inputs!", (claimed).checkpoint, (claimed).losses AS "losses!",
-                  remaining_s AS "remaining_s!", log_cursor AS "log_cursor!", (claimed).trace_parent,
+                  remaining_s AS "remaining_s!", log_cursor AS "log_cursor!", (claimed).trace_parent, its_steps AS "steps!: Json<Vec<Step>>",
                   extract(epoch FROM now() - (claimed).waiting_since)::float8 AS "waited_s!",
                   extract(epoch FROM now() - (claimed).started_at)::float8 AS "begun_s!",
                   CASE WHEN (claimed).cancel_requested_at IS NOT NULL THEN coalesce((claimed).cancel_reason, '') END AS cancel
-           FROM lease_claim($1, $2, $3, $4)"#,
+           FROM lease_take($1, $2, $3, $4)"#,
         run.0,
         ticket.0,
         worker.0,
@@ -112,6 +114,7 @@ pub async fn claim(
         trace_parent: row.trace_parent,
         losses: row.losses,
         log_cursor: row.log_cursor,
+        steps: row.steps.0.into_iter().map(Step::with_its_item).collect(),
         cancel: row.cancel,
     })))
 }

@@ -1,6 +1,6 @@
 //! Runs, made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -12,7 +12,10 @@ use crate::{
         plan::Plan,
         run::{Operation, RunClass, RunKind, WaitReason},
     },
-    store::{Result, plan::PlanDigest},
+    store::{
+        Result,
+        plan::{NewPlan, PlanDigest},
+    },
 };
 
 /// A run to make, `pending`.
@@ -38,8 +41,8 @@ pub struct NewRun {
     pub provider_commit: Option<String>,
     /// Name of the workflow.
     pub workflow: String,
-    /// Of the plan, stored before.
-    pub plan_digest: PlanDigest,
+    /// Its plan.
+    pub plan: NewPlan,
     /// Names and types of the plan's steps, in order.
     pub steps: Vec<(String, String)>,
     /// Parameters by name; none while they depend on outputs that are not there yet, and then `reason` says so.
@@ -77,7 +80,7 @@ pub struct Parent {
     pub depth: i16,
 }
 
-/// Makes the runs and their steps; two round trips however many there are. A run whose plan names a concurrency group
+/// Makes the runs and their steps, and stores their plans; one round trip however many there are. A run whose plan names a concurrency group
 /// waits for the group's turn.
 ///
 /// # Errors
@@ -86,7 +89,7 @@ pub async fn create_all(conn: &mut PgConnection, runs: &[NewRun]) -> Result<()> 
     if runs.is_empty() {
         return Ok(());
     }
-    let groups = groups(conn, runs).await?;
+    let groups = groups(runs);
     insert(conn, runs, &groups, None).await
 }
 
@@ -96,7 +99,7 @@ pub async fn create_all(conn: &mut PgConnection, runs: &[NewRun]) -> Result<()> 
 /// When Postgres cannot be reached, or the step has a live child already (`run_one_live_per_step`).
 pub async fn create_child(conn: &mut PgConnection, run: &NewRun, parent: &Parent) -> Result<()> {
     let runs = std::slice::from_ref(run);
-    let mut groups = groups(conn, runs).await?;
+    let mut groups = groups(runs);
     if let Some(group) = groups.iter_mut().find(|group| group.is_some())
         && is_held_above(conn, group.as_deref(), parent.run_id).await?
     {
@@ -109,24 +112,13 @@ pub async fn create_child(conn: &mut PgConnection, run: &NewRun, parent: &Parent
 }
 
 /// The group of each run, as far as its inputs are complete.
-async fn groups(conn: &mut PgConnection, runs: &[NewRun]) -> Result<Vec<Option<String>>> {
-    let digests: BTreeSet<PlanDigest> = runs.iter().map(|run| run.plan_digest).collect();
-    let named = sqlx::query!(
-        r#"SELECT digest, body ->> 'concurrency_group' AS "pattern!", coalesce(body -> 'settings', '{}') AS "settings!"
-           FROM plan WHERE digest = ANY($1) AND body ? 'concurrency_group'"#,
-        &digests.iter().map(|digest| digest.to_vec()).collect::<Vec<_>>(),
-    )
-    .fetch_all(conn)
-    .await?;
-    let named: BTreeMap<Vec<u8>, (String, Value)> =
-        named.into_iter().map(|row| (row.digest, (row.pattern, row.settings))).collect();
-    let none = Map::new();
+fn groups(runs: &[NewRun]) -> Vec<Option<String>> {
     let of = |run: &NewRun| {
-        let (pattern, settings) = named.get(&run.plan_digest[..])?;
+        let (pattern, settings) = run.plan.group.as_deref()?;
         let inputs = run.inputs.as_ref().filter(|_| run.reason.is_none() && run.kind != RunKind::Preview)?;
-        group::name(pattern, inputs, settings.as_object().unwrap_or(&none))
+        group::name(pattern, inputs, settings)
     };
-    Ok(runs.iter().map(of).collect())
+    runs.iter().map(of).collect()
 }
 
 /// Whether a run, or one above it, has the turn of a group.
@@ -163,6 +155,8 @@ async fn insert(
             types.push(kind.clone());
         }
     }
+    let plans: BTreeMap<PlanDigest, Value> =
+        runs.iter().map(|run| (run.plan.digest, Value::clone(&run.plan.body))).collect();
     let told = |run: &NewRun| {
         json!({"operation": run.operation, "workflow": run.workflow, "provider": run.provider,
                "provider_version": run.provider_version, "parent": parent.map(|parent| parent.run_id)})
@@ -175,6 +169,9 @@ async fn insert(
                  AS new (id, kind, operation, resource_id, application_id, team, provider, provider_version,
                          provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
                          concurrency_group, class, acts_for, told)),
+         plans AS (
+             INSERT INTO plan (digest, body) SELECT * FROM UNNEST($32::bytea[], $33::jsonb[]) AS plan (digest, body)
+             ORDER BY digest ON CONFLICT DO NOTHING),
          made AS (
              INSERT INTO run (id, root_run_id, kind, operation, resource_id, application_id, team, provider, provider_version,
                               provider_commit, workflow, plan_digest, inputs, reason, reason_detail, requested_by, queue, priority,
@@ -205,7 +202,7 @@ async fn insert(
         &column(runs, |run| run.provider_version.clone()),
         &column(runs, |run| run.provider_commit.clone()) as &[Option<String>],
         &column(runs, |run| run.workflow.clone()),
-        &column(runs, |run| run.plan_digest.to_vec()),
+        &column(runs, |run| run.plan.digest.to_vec()),
         &column(runs, |run| run.inputs.clone().map(Value::Object)) as &[Option<Value>],
         &column(runs, |run| run.reason.as_ref().map(|(reason, _)| reason.as_str())) as &[Option<&str>],
         &column(runs, |run| run.reason.as_ref().map(|(_, detail)| detail.clone())) as &[Option<String>],
@@ -227,6 +224,8 @@ async fn insert(
         &types,
         &column(runs, told),
         events::RUN_CREATED,
+        &plans.keys().map(|digest| digest.to_vec()).collect::<Vec<_>>(),
+        &plans.into_values().collect::<Vec<_>>() as &[Value],
     )
     .execute(conn)
     .await?;

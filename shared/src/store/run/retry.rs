@@ -21,7 +21,9 @@ use crate::{
     store::{
         Result,
         event::{self, NewEvent},
-        notify, plan, resource,
+        notify,
+        plan::{self, NewPlan},
+        resource,
     },
 };
 
@@ -314,7 +316,7 @@ pub async fn rerun(
         provider_commit: old.provider_commit,
         workflow: old.workflow,
         steps: steps_of(&plan),
-        plan_digest: plan::store(&mut *conn, &plan).await?,
+        plan: NewPlan::of(&plan)?,
         inputs: Some(inputs),
         reason: None,
         requested_by: actor.to_owned(),

@@ -104,7 +104,7 @@ pub async fn begin_child(conn: &mut PgConnection, step: &ToStart, new: NewRun) -
            ORDER BY old.id DESC LIMIT 1"#,
         step.run_id.0,
         step.step_id.0,
-        &new.plan_digest[..],
+        &new.plan.digest[..],
         new.inputs.clone().map(Value::Object),
     )
     .fetch_optional(&mut *conn)
