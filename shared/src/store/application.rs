@@ -85,15 +85,15 @@ impl Filter {
     }
 }
 
-/// Reads applications: what follows the list of columns, then its parameters.
+/// Reads applications: from where, and what follows that, then its parameters.
 macro_rules! seen {
-    ($which:literal $(, $value:expr)* $(,)?) => {
+    ($from:literal, $which:literal $(, $value:expr)* $(,)?) => {
         sqlx::query_as!(
             Application,
             r#"SELECT a.id AS "id!: ApplicationId", a.name AS "name!", a.team AS "team!", a.generation AS "generation!", a.labels AS "labels!",
                       a.created_at AS "created_at!", a.updated_at AS "updated_at!", a.delete_requested_at, a.deleted_at, a.expires_at,
                       a.expiry_blocked_at, a.kept AS "protected!", a.resources AS "resources!", a.active AS "active!", a.failed AS "failed!"
-               FROM application_seen a "# + $which
+               FROM "# + $from + " a " + $which
             $(, $value)*
         )
     };
@@ -110,7 +110,8 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<Application>> {
     Ok(seen!(
-        "WHERE a.id = ANY (ARRAY(SELECT * FROM application_ids($1, $2, $3, $4))) ORDER BY a.id DESC",
+        "applications_seen(ARRAY(SELECT * FROM application_ids($1, $2, $3, $4)))",
+        "ORDER BY a.id DESC",
         filter.wanted(),
         filter.visible.teams(),
         before,
@@ -126,7 +127,7 @@ pub async fn page(
 /// When Postgres cannot be reached.
 pub async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<Application>> {
     // A name becomes free only by deletion, so the newest is the live one if any is.
-    Ok(seen!("WHERE a.name = $1 ORDER BY a.id DESC LIMIT 1", name).fetch_optional(executor).await?)
+    Ok(seen!("application_seen", "WHERE a.name = $1 ORDER BY a.id DESC LIMIT 1", name).fetch_optional(executor).await?)
 }
 
 /// Whether the live application of this name asks for the resource of this identity now.

@@ -19,4 +19,12 @@ BEGIN
     FROM step s WHERE s.run_id = of_run;
 END $$;
 
+-- These applications. By indexes, whenever its plan was made: while much changes, most rows of application_change are dead, and there
+-- are few again when somebody looks.
+CREATE FUNCTION applications_seen(ids uuid[]) RETURNS SETOF application_seen
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM application_seen a WHERE a.id = ANY (ids);
+END $$;
+
 SELECT grant_roles();
