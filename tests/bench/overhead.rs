@@ -112,7 +112,7 @@ async fn make(stack: &Stack, diamond: &Plan) -> anyhow::Result<()> {
     let mut transaction = stack.store.begin().await?;
     let mut runs = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
-        runs.push(seed::new_run(&mut transaction, diamond).await?);
+        runs.push(seed::new_run(diamond)?);
     }
     run::create_all(&mut transaction, &runs).await?;
     notify(&mut transaction).await?;

@@ -155,7 +155,7 @@ impl Belongings {
 /// When Postgres does not answer.
 pub async fn run_of(store: &Store, pool: &PgPool, team: &str) -> anyhow::Result<Uuid> {
     let mut tx = store.begin().await?;
-    let mut new = seed::new_run(&mut tx, &seed::two_steps()).await?;
+    let mut new = seed::new_run(&seed::two_steps())?;
     new.team = team.to_owned();
     let RunId(id) = new.id;
     run::create_all(&mut tx, &[new]).await?;

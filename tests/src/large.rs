@@ -1,7 +1,7 @@
 //! An installation as it is after a month of much use: written to the database directly, as the programs would have left it.
 
 use anyhow::Context as _;
-use shared::store::{plan, tally};
+use shared::store::tally;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use uuid::Uuid;
 
@@ -332,7 +332,7 @@ const fn part(
 /// Makes what the statements share, gone with the connection, and what all runs refer to. Gives the run with the longest log.
 async fn prepare(conn: &mut PgConnection, size: Size) -> anyhow::Result<Uuid> {
     conn.execute(include_str!("large/session.sql")).await?;
-    let digest = plan::store(conn, &seed::two_steps()).await?;
+    let digest = seed::store_plan(conn, &seed::two_steps()).await?;
     let youngest = chrono::Utc::now().timestamp_millis() - AGE_MS;
     sqlx::query("INSERT INTO pg_temp.seeding VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(size.runs)

@@ -9,7 +9,7 @@ use shared::{
     },
     store::{
         Connection,
-        plan::{self, NewPlan},
+        plan::{NewPlan, PlanDigest},
         run::{NewRun, steps_of},
         worker::NewWorker,
     },
@@ -28,12 +28,25 @@ pub fn two_steps() -> Plan {
     Plan { steps: vec![step("one", &[]), step("two", &["one"])], timeout_s: 600, max_parallel: 4, ..Plan::default() }
 }
 
-/// A run of this plan that belongs to no resource, not written yet; the plan is.
+/// Stores a plan that no run is made of yet.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn new_run(conn: &mut Connection, plan: &Plan) -> anyhow::Result<NewRun> {
-    plan::store(conn, plan).await?;
+pub async fn store_plan(conn: &mut Connection, plan: &Plan) -> anyhow::Result<PlanDigest> {
+    let digest = NewPlan::of(plan)?.digest;
+    sqlx::query("INSERT INTO plan (digest, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(digest)
+        .bind(serde_json::to_value(plan)?)
+        .execute(conn)
+        .await?;
+    Ok(digest)
+}
+
+/// A run of this plan that belongs to no resource, not written yet.
+///
+/// # Errors
+/// When the plan cannot be written as JSON.
+pub fn new_run(plan: &Plan) -> anyhow::Result<NewRun> {
     Ok(NewRun {
         id: RunId::new(),
         kind: RunKind::GoldenPath,

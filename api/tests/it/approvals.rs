@@ -145,7 +145,7 @@ async fn a_golden_path_runs_again_with_other_inputs_that_fit() {
     .unwrap();
     let mut tx = service.database.store.begin().await.unwrap();
     let inputs = Map::from_iter([("days".to_owned(), json!(30)), ("who".to_owned(), json!("ada"))]);
-    let new = NewRun { inputs: Some(inputs), ..seed::new_run(&mut tx, &plan).await.unwrap() };
+    let new = NewRun { inputs: Some(inputs), ..seed::new_run(&plan).unwrap() };
     let id = new.id;
     run::create_all(&mut tx, &[new]).await.unwrap();
     tx.commit().await.unwrap();

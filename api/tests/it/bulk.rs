@@ -19,7 +19,7 @@ impl Service {
         let mut tx = self.database.store.begin().await.unwrap();
         let mut made = Vec::new();
         for n in 0..count {
-            let mut new = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+            let mut new = seed::new_run(&seed::two_steps()).unwrap();
             change(n, &mut new);
             made.push(new.id);
             run::create_all(&mut tx, &[new]).await.unwrap();

@@ -39,7 +39,7 @@ async fn execute(service: &Service, sql: String) {
 /// A run of a team with the steps `one` and `two`.
 async fn run_of(service: &Service, team: &str, change: impl FnOnce(&mut run::NewRun)) -> RunId {
     let mut tx = service.database.store.begin().await.unwrap();
-    let mut new = run::NewRun { team: team.into(), ..seed::new_run(&mut tx, &seed::two_steps()).await.unwrap() };
+    let mut new = run::NewRun { team: team.into(), ..seed::new_run(&seed::two_steps()).unwrap() };
     change(&mut new);
     let id = new.id;
     run::create_all(&mut tx, &[new]).await.unwrap();

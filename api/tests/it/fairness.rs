@@ -16,7 +16,7 @@ use crate::harness::Service;
 
 async fn run_of(service: &Service, team: &str) -> RunId {
     let mut tx = service.database.store.begin().await.unwrap();
-    let new = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+    let new = seed::new_run(&seed::two_steps()).unwrap();
     let id = new.id;
     run::create_all(&mut tx, &[run::NewRun { team: team.into(), ..new }]).await.unwrap();
     tx.commit().await.unwrap();

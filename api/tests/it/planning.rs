@@ -69,7 +69,7 @@ async fn give(service: &Service, version: &str) -> RunId {
         operation: Operation::Create,
         resource_id: Some(resource.id),
         application_id: Some(resource.application_id),
-        ..seed::new_run(&mut tx, &seed::two_steps()).await.unwrap()
+        ..seed::new_run(&seed::two_steps()).unwrap()
     };
     let attachment = resource::Attachment {
         resource_id: resource.id,

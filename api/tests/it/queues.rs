@@ -18,7 +18,7 @@ use crate::harness::Service;
 /// A ready run of a team.
 async fn run_of(service: &Service, team: &str) {
     let mut tx = service.database.store.begin().await.unwrap();
-    let new = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+    let new = seed::new_run(&seed::two_steps()).unwrap();
     run::create_all(&mut tx, &[run::NewRun { team: team.into(), ..new }]).await.unwrap();
     tx.commit().await.unwrap();
 }

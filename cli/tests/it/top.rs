@@ -43,7 +43,7 @@ impl Site {
         let (_, key) = api_key::create(pool, &api_key::NewKey::of_nobody("test", Role::Admin)).await.unwrap();
         worker::register(pool, &seed::new_worker(4)).await.unwrap();
         let mut tx = database.store.begin().await.unwrap();
-        let mut new = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+        let mut new = seed::new_run(&seed::two_steps()).unwrap();
         new.workflow = "rebuild-\u{1b}[31mindex".into();
         run::create_all(&mut tx, &[new.clone()]).await.unwrap();
         tx.commit().await.unwrap();

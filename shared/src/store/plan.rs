@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use sqlx::{PgConnection, PgExecutor, types::Json};
+use sqlx::{PgExecutor, types::Json};
 
 use super::Result;
 use crate::domain::{
@@ -39,18 +39,6 @@ impl NewPlan {
             group: plan.concurrency_group.as_ref().map(|pattern| Arc::new((pattern.clone(), plan.settings.clone()))),
         })
     }
-}
-
-/// Stores a plan if it is not there, without a run, and returns its digest.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn store(conn: &mut PgConnection, plan: &Plan) -> Result<PlanDigest> {
-    let NewPlan { digest, body, .. } = NewPlan::of(plan)?;
-    sqlx::query!("INSERT INTO plan (digest, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", &digest[..], &*body)
-        .execute(conn)
-        .await?;
-    Ok(digest)
 }
 
 /// The plan of that digest.

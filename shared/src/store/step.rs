@@ -54,16 +54,6 @@ pub struct Step {
     pub item_index: Option<i32>,
 }
 
-impl Step {
-    /// As read from JSON, where an element that is null looks like none.
-    pub(super) fn with_its_item(mut self) -> Self {
-        if self.item_index.is_some() {
-            self.item.get_or_insert(Value::Null);
-        }
-        self
-    }
-}
-
 /// The steps of a run, in the order of its plan; the elements of a loop come after it.
 ///
 /// # Errors

@@ -58,7 +58,7 @@ impl Scene {
     /// A run that is pending.
     pub(super) async fn pending(&self) -> RunId {
         let mut tx = self.database.store.begin().await.unwrap();
-        let new: NewRun = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+        let new: NewRun = seed::new_run(&seed::two_steps()).unwrap();
         let id = new.id;
         run::create_all(&mut tx, &[new]).await.unwrap();
         tx.commit().await.unwrap();

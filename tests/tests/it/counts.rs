@@ -43,7 +43,7 @@ impl World {
         let mut tx = self.database.store.begin().await.unwrap();
         let mut new = Vec::new();
         for _ in 0..count {
-            let run = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+            let run = seed::new_run(&seed::two_steps()).unwrap();
             new.push(NewRun { team: team.into(), ..run });
         }
         run::create_all(&mut tx, &new).await.unwrap();

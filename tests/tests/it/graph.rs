@@ -9,13 +9,10 @@ use shared::{
         ids::{ResourceId, RunId},
         plan::{Plan, PlannedStep, StepType},
     },
-    store::{
-        graph::{self, EdgeKind, Graph, NodeKind},
-        plan,
-    },
+    store::graph::{self, EdgeKind, Graph, NodeKind},
 };
 use sqlx::{PgPool, Row as _};
-use tests::database::TestDatabase;
+use tests::{database::TestDatabase, seed};
 use uuid::Uuid;
 
 /// Every edge has its ends, and from the first node all others can be reached.
@@ -52,7 +49,7 @@ async fn chain(database: &TestDatabase, names: &[&str]) -> anyhow::Result<Vec<u8
     let plan =
         Plan { steps: names.iter().enumerate().map(|(place, name)| step(place, name)).collect(), ..Plan::default() };
     let mut tx = database.store.begin().await?;
-    let digest = plan::store(&mut tx, &plan).await?;
+    let digest = seed::store_plan(&mut tx, &plan).await?;
     tx.commit().await?;
     Ok(digest.to_vec())
 }

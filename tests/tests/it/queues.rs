@@ -48,7 +48,7 @@ impl World {
 
     async fn run_with(&self, change: impl FnOnce(&mut NewRun)) -> RunId {
         let mut tx = self.database.store.begin().await.unwrap();
-        let mut new = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+        let mut new = seed::new_run(&seed::two_steps()).unwrap();
         change(&mut new);
         let id = new.id;
         run::create_all(&mut tx, &[new]).await.unwrap();

@@ -10,7 +10,10 @@ use shared::{
         step::StepStatus,
     },
     formats::workflow::defaults_to_render,
-    store::{lease::Claimed, run::Finish},
+    store::{
+        lease::{self, Claimed},
+        run::Finish,
+    },
 };
 use tokio::time::Instant;
 
@@ -44,7 +47,10 @@ pub(super) async fn begin<E: Engine>(
         held.cancel(why.clone());
     }
     let plan = held.attempt(|| worker.plan(&claimed.plan_digest)).await?;
-    let steps = std::mem::take(&mut claimed.steps);
+    let steps = match claimed.steps.take() {
+        Some(steps) => steps,
+        None => held.attempt(|| lease::steps(store.pool(), held.lease, None)).await?,
+    };
     let refused = |why: String| Finish::failed(error_code::INVALID_PLAN, why);
     let graph = match Graph::of(&plan) {
         Ok(graph) => graph,

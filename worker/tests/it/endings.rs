@@ -154,7 +154,7 @@ async fn a_run_that_was_made_while_its_application_was_deleted_does_not_wait_for
         application_id: Some(app),
         inputs: None,
         reason: Some((WaitReason::WaitingForDependency, "waits".into())),
-        ..seed::new_run(&mut making, &plan(vec![scripted("one", &[], json!({}))])).await.unwrap()
+        ..seed::new_run(&plan(vec![scripted("one", &[], json!({}))])).unwrap()
     };
     run::create_all(&mut making, &[new]).await.unwrap();
     resource::attach_all(&mut making, &[attachment(app, above, id)]).await.unwrap();

@@ -127,7 +127,7 @@ impl Service {
     /// A pending run that belongs to no resource.
     pub(crate) async fn run(&self) -> RunId {
         let mut tx = self.database.store.begin().await.unwrap();
-        let new = seed::new_run(&mut tx, &seed::two_steps()).await.unwrap();
+        let new = seed::new_run(&seed::two_steps()).unwrap();
         let id = new.id;
         run::create_all(&mut tx, &[new]).await.unwrap();
         tx.commit().await.unwrap();

@@ -58,8 +58,8 @@ pub struct Claimed {
     pub losses: i16,
     /// The next number in its log.
     pub log_cursor: i64,
-    /// Its steps, in the order of its plan; the elements of a loop come after it.
-    pub steps: Vec<Step>,
+    /// Its steps, in the order of its plan, when it was not begun; none: `lease::steps` has them.
+    pub steps: Option<Vec<Step>>,
     /// Why it should stop, when someone wants it to: nothing but its `finally` steps is left to run then.
     pub cancel: Option<String>,
 }
@@ -81,7 +81,7 @@ pub async fn claim(
                   on_resource AS "resource_id: ResourceId", resource_name, application_name,
                   (claimed).application_id AS "application_id: ApplicationId", (claimed).team AS "team!", (claimed).provider AS "provider!", (claimed).workflow AS "workflow!",
                   (claimed).plan_digest AS "plan_digest!", (claimed).inputs AS "inputs!", (claimed).checkpoint, (claimed).losses AS "losses!",
-                  remaining_s AS "remaining_s!", log_cursor AS "log_cursor!", (claimed).trace_parent, its_steps AS "steps!: Json<Vec<Step>>",
+                  remaining_s AS "remaining_s!", log_cursor AS "log_cursor!", (claimed).trace_parent, its_steps AS "steps: Json<Vec<Step>>",
                   extract(epoch FROM now() - (claimed).waiting_since)::float8 AS "waited_s!",
                   extract(epoch FROM now() - (claimed).started_at)::float8 AS "begun_s!",
                   CASE WHEN (claimed).cancel_requested_at IS NOT NULL THEN coalesce((claimed).cancel_reason, '') END AS cancel
@@ -114,7 +114,7 @@ pub async fn claim(
         trace_parent: row.trace_parent,
         losses: row.losses,
         log_cursor: row.log_cursor,
-        steps: row.steps.0.into_iter().map(Step::with_its_item).collect(),
+        steps: row.steps.map(|steps| steps.0),
         cancel: row.cancel,
     })))
 }

@@ -64,7 +64,7 @@ impl World {
             resource_id: Some(resource),
             application_id: Some(application),
             team: team.into(),
-            ..seed::new_run(&mut tx, &seed::two_steps()).await.unwrap()
+            ..seed::new_run(&seed::two_steps()).unwrap()
         };
         run::create_all(&mut tx, &[new]).await.unwrap();
         let attachment = shared::store::resource::Attachment {

@@ -67,7 +67,7 @@ impl World {
 
     pub(crate) async fn run_with(&self, plan: &Plan, change: impl FnOnce(&mut NewRun)) -> RunId {
         let mut tx = self.database.store.begin().await.unwrap();
-        let mut new = seed::new_run(&mut tx, plan).await.unwrap();
+        let mut new = seed::new_run(plan).unwrap();
         change(&mut new);
         let id = new.id;
         run::create_all(&mut tx, &[new]).await.unwrap();
@@ -185,7 +185,7 @@ impl World {
             let new = NewRun {
                 kind: shared::domain::run::RunKind::Child,
                 inputs: Some(Map::from_iter([("n".to_owned(), json!(1))])),
-                ..seed::new_run(&mut tx, plan).await.unwrap()
+                ..seed::new_run(plan).unwrap()
             };
             made.push(new.id);
             waiting::begin_child(&mut tx, &step, new).await.unwrap();

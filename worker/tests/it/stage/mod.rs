@@ -141,7 +141,7 @@ impl Stage {
     pub(crate) async fn run_of(&self, kind: RunKind, plan: &Plan, inputs: Value) -> RunId {
         let mut tx = self.store.begin().await.unwrap();
         let inputs = Some(inputs.as_object().cloned().unwrap_or_default());
-        let new = NewRun { kind, inputs, ..seed::new_run(&mut tx, plan).await.unwrap() };
+        let new = NewRun { kind, inputs, ..seed::new_run(plan).unwrap() };
         run::create_all(&mut tx, std::slice::from_ref(&new)).await.unwrap();
         tx.commit().await.unwrap();
         new.id
@@ -169,7 +169,7 @@ impl Stage {
             resource_id: of.map(|(_, resource)| resource),
             application_id: of.map(|(application, _)| application),
             inputs: Some(inputs.as_object().cloned().unwrap_or_default()),
-            ..seed::new_run(&mut tx, plan).await.unwrap()
+            ..seed::new_run(plan).unwrap()
         };
         run::create_all(&mut tx, &[new]).await.unwrap();
         if let Some((application_id, resource_id)) = of {
