@@ -41,6 +41,9 @@ pub(crate) struct Beside {
 /// Characters a team's name may have.
 const MAX_TEAM: usize = 63;
 
+/// Bytes of a file that is read where it comes in: another thread for it would take longer than reading it does.
+const SMALL: usize = 4096;
+
 /// Reads and checks a Score file with what came beside it.
 pub(crate) async fn read(body: Bytes, beside: Beside) -> Result<Submission, Problem> {
     let Beside { compat, team, ttl, choices, actor } = beside;
@@ -53,11 +56,15 @@ pub(crate) async fn read(body: Bytes, beside: Beside) -> Result<Submission, Prob
     let ttl_s = ttl.map(|text| submission::ttl(&text)).transpose();
     let requested_ttl_s = ttl_s.map_err(|wrong| Problem::bad_request(format!("ttl: {wrong}")))?;
     let mode = if compat { Mode::Compat } else { Mode::Strict };
+    let small = body.len() <= SMALL;
+    let reading = move || submission::read(&body, mode, team, actor);
     // A megabyte of hostile YAML takes milliseconds, but not on a thread that serves others.
-    let mut read = tokio::task::spawn_blocking(move || submission::read(&body, mode, team, actor))
-        .await
-        .map_err(|error| Problem::internal(&error))?
-        .map_err(invalid)?;
+    let read = if small {
+        reading()
+    } else {
+        tokio::task::spawn_blocking(reading).await.map_err(|error| Problem::internal(&error))?
+    };
+    let mut read = read.map_err(invalid)?;
     if let Some(path) = token::find(&read.spec) {
         let message =
             "this text is how Slipway writes a sealed value, and cannot be given: name a secret as ${secrets.NAME}";

@@ -2,6 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
+use futures::FutureExt as _;
 use shared::store::Listener;
 use tokio::{
     sync::Notify,
@@ -18,11 +19,13 @@ use crate::{
 const MAX_PASSES: usize = 64;
 /// How long those leave Postgres to the run that begins now; as nothing beside a container's start.
 const HOLD_OFF: Duration = Duration::from_millis(20);
-/// How long a pass over what was submitted leaves the database to what it has just promoted, where it took all that there was.
+/// How long the looks at what was submitted leave the database to what has just been promoted, where that was all there was.
 const SETTLES: Duration = Duration::from_millis(8);
 /// How long tickets for what is ready are given alone, before what was submitted is looked at beside it: where little goes on, the
 /// two only slow each other down.
 const HEAD_START: Duration = Duration::from_millis(3);
+/// How long what was submitted is looked at alone, where that is what woke us.
+const SUBMISSION_HEAD_START: Duration = Duration::from_millis(20);
 /// A pass that takes longer is given up; its transaction rolls back.
 const PASS_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -48,9 +51,16 @@ async fn work(scheduler: &Scheduler) {
     }
 }
 
+/// Wakes those who make tickets of what was submitted.
+#[derive(Debug, Default)]
+struct Soon {
+    anything: Notify,
+    submission: Notify,
+}
+
 /// Listens, and has both kinds of passes done at every NOTIFY, and by a timer behind it.
 async fn woken(scheduler: &Scheduler) {
-    let (soon, later) = (Notify::new(), Notify::new());
+    let (soon, later) = (Soon::default(), Notify::new());
     tokio::select! {
         () = listen(scheduler, &soon, &later) => {}
         () = first(scheduler, &soon) => {}
@@ -58,7 +68,7 @@ async fn woken(scheduler: &Scheduler) {
     }
 }
 
-async fn listen(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
+async fn listen(scheduler: &Scheduler, soon: &Soon, later: &Notify) {
     let period = Duration::from_millis(scheduler.config.scheduler.period_ms);
     let mut listener: Option<Listener> = None;
     loop {
@@ -73,12 +83,13 @@ async fn listen(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
                 Err(_) => None,
             };
         }
-        soon.notify_one();
+        soon.anything.notify_one();
         later.notify_one();
         match &mut listener {
             None => sleep(period).await,
             Some(connected) => match timeout(period, connected.woken()).await {
-                Ok(Ok(())) | Err(_) => {}
+                Ok(Ok(true)) => soon.submission.notify_one(),
+                Ok(Ok(false)) | Err(_) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "lost the connection that listens to Postgres");
                     listener = None;
@@ -90,22 +101,16 @@ async fn listen(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
 }
 
 /// What somebody waits for at this moment: from what was submitted to tickets.
-async fn first(scheduler: &Scheduler, soon: &Notify) {
+async fn first(scheduler: &Scheduler, soon: &Soon) {
     loop {
-        soon.notified().await;
-        loop {
-            match submitted(scheduler).await {
-                Pass::Idle => break,
-                Pass::Worked => sleep(SETTLES).await,
-                Pass::Full => {}
-            }
-        }
+        soon.anything.notified().await;
+        while submitted(scheduler, soon).await != Pass::Idle {}
     }
 }
 
 /// The other woken tasks, and a look at the sources, which nobody waits for. What the two above did is nothing to these; what these
 /// do may be more for those.
-async fn rest(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
+async fn rest(scheduler: &Scheduler, soon: &Soon, later: &Notify) {
     loop {
         later.notified().await;
         // What was promoted begins at this moment, on the same database.
@@ -115,7 +120,7 @@ async fn rest(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
             for task in Task::WOKEN {
                 if attempt(scheduler, task).await != Pass::Idle {
                     worked = true;
-                    soon.notify_one();
+                    soon.anything.notify_one();
                 }
             }
             if !worked {
@@ -127,20 +132,35 @@ async fn rest(scheduler: &Scheduler, soon: &Notify, later: &Notify) {
 }
 
 /// From what was submitted to tickets, before anything else: somebody waits for it. What is ready does not wait for what has
-/// to be resolved first.
-async fn submitted(scheduler: &Scheduler) -> Pass {
-    let mut promoting = pin!(attempt(scheduler, Task::Promote));
-    let passes = match timeout(HEAD_START, &mut promoting).await {
-        Ok(promoted) => (attempt(scheduler, Task::Resolve).await, promoted),
-        Err(_) => tokio::join!(attempt(scheduler, Task::Resolve), promoting),
-    };
-    match passes {
-        (Pass::Idle, promoted) => promoted,
-        (resolved @ (Pass::Worked | Pass::Full), before) => {
-            let after = attempt(scheduler, Task::Promote).await;
-            if [resolved, before, after].contains(&Pass::Full) { Pass::Full } else { Pass::Worked }
+/// to be resolved first, unless it was a submission that woke us.
+async fn submitted(scheduler: &Scheduler, soon: &Soon) -> Pass {
+    let (resolved, promoted) = if soon.submission.notified().now_or_never().is_some() {
+        let mut resolving = pin!(attempt(scheduler, Task::Resolve));
+        match timeout(SUBMISSION_HEAD_START, &mut resolving).await {
+            Ok(resolved) => (resolved, Pass::Idle),
+            Err(_) => tokio::join!(resolving, attempt(scheduler, Task::Promote)),
         }
+    } else {
+        let mut promoting = pin!(attempt(scheduler, Task::Promote));
+        let (resolved, promoted) = match timeout(HEAD_START, &mut promoting).await {
+            Ok(promoted) => {
+                if promoted == Pass::Worked {
+                    let _ = timeout(SETTLES, soon.submission.notified()).await;
+                }
+                (attempt(scheduler, Task::Resolve).await, promoted)
+            }
+            Err(_) => tokio::join!(attempt(scheduler, Task::Resolve), promoting),
+        };
+        if resolved == Pass::Idle {
+            return promoted;
+        }
+        (resolved, promoted)
+    };
+    let pass = resolved.max(promoted).max(attempt(scheduler, Task::Promote).await);
+    if pass == Pass::Worked {
+        sleep(SETTLES).await;
     }
+    pass
 }
 
 async fn timed(scheduler: &Scheduler) {

@@ -133,8 +133,9 @@ impl Grant {
                 let theirs: Vec<&str> = self.caller.teams.iter().map(String::as_str).collect();
                 Err(self.refused(self.action, Object::Team(team.to_owned())).with("teams", theirs))
             }
-            (None, _) if may("") => Ok(None),
+            // All are only those who may do it in the team without a name: what was decided once is not asked again.
             (None, Visible::All) => Ok(None),
+            (None, _) if may("") => Ok(None),
             (None, Visible::Teams(teams)) => match teams.as_slice() {
                 [only] => Ok(Some(only.clone())),
                 several => {

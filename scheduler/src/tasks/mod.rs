@@ -48,7 +48,7 @@ pub(crate) struct Scheduler {
 }
 
 /// What one pass of a task did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Pass {
     /// There was nothing to do.
     Idle,

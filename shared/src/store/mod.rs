@@ -89,8 +89,10 @@ pub mod worker_list;
 /// How long a connection may be idle and is still used without asking whether it is there.
 const UNTESTED: Duration = Duration::from_millis(500);
 
-/// The one NOTIFY channel. Its payload is empty: it says "look", never what at.
+/// The one NOTIFY channel. It says "look", at everything.
 const CHANNEL: &str = "slipway";
+/// The payload of a submission's NOTIFY, which says where to look first; that of others is empty.
+const SUBMITTED: &str = "submitted";
 
 /// The schema, as this program knows it.
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
@@ -299,13 +301,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Returns at the next NOTIFY, and also when the connection was lost and made again.
+    /// Returns at the next NOTIFY, and also when the connection was lost and made again. True: something was submitted.
     ///
     /// # Errors
     /// When the connection is lost and cannot be made again.
-    pub async fn woken(&mut self) -> Result<()> {
-        self.inner.try_recv().await?;
-        Ok(())
+    pub async fn woken(&mut self) -> Result<bool> {
+        let notification = self.inner.try_recv().await?;
+        Ok(notification.is_some_and(|notification| notification.payload() == SUBMITTED))
     }
 }
 

@@ -68,42 +68,36 @@ pub struct Attachment {
 /// # Errors
 /// When Postgres cannot be reached.
 pub async fn attach_all(conn: &mut PgConnection, attachments: &[Attachment]) -> Result<()> {
-    let state = |attachment: &Attachment| state_during(attachment.operation).map(ResourceState::as_str);
+    let state = |attachment: &Attachment| state_during(attachment.operation);
     sqlx::query!(
-        "UPDATE resource SET current_run_id = new.run_id, last_run_id = new.run_id, state = coalesce(new.state, resource.state),
-                state_since = CASE WHEN new.state IS NULL THEN state_since ELSE now() END, updated_at = now(),
-                error_code = CASE WHEN new.state IS NULL THEN error_code END,
-                error_message = CASE WHEN new.state IS NULL THEN error_message END,
-                -- What a read looks at may still have to be compared.
-                retry_requested_at = CASE WHEN new.state IS NULL THEN retry_requested_at END,
-                reconcile_requested_at = CASE WHEN new.state IS NULL THEN reconcile_requested_at END,
-                provider = new.provider, provider_version = new.provider_version,
-                resolved_params = coalesce(new.resolved_params, resource.resolved_params)
-         FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
-              AS new (id, run_id, state, provider, provider_version, resolved_params)
-         WHERE resource.id = new.id",
+        "WITH new AS (
+             SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::text[])
+                           AS new (id, run_id, state, provider, provider_version, resolved_params, application_id, became)),
+         attached AS (
+             UPDATE resource SET current_run_id = new.run_id, last_run_id = new.run_id, state = coalesce(new.state, resource.state),
+                    state_since = CASE WHEN new.state IS NULL THEN state_since ELSE now() END, updated_at = now(),
+                    error_code = CASE WHEN new.state IS NULL THEN error_code END,
+                    error_message = CASE WHEN new.state IS NULL THEN error_message END,
+                    -- What a read looks at may still have to be compared.
+                    retry_requested_at = CASE WHEN new.state IS NULL THEN retry_requested_at END,
+                    reconcile_requested_at = CASE WHEN new.state IS NULL THEN reconcile_requested_at END,
+                    provider = new.provider, provider_version = new.provider_version,
+                    resolved_params = coalesce(new.resolved_params, resource.resolved_params)
+             FROM new WHERE resource.id = new.id)
+         INSERT INTO event (type, application_id, resource_id, run_id, actor)
+         SELECT became, application_id, id, run_id, 'system' FROM new WHERE became IS NOT NULL",
         &attachments.iter().map(|it| it.resource_id.0).collect::<Vec<_>>(),
         &attachments.iter().map(|it| it.run_id.0).collect::<Vec<_>>(),
-        &attachments.iter().map(state).collect::<Vec<_>>() as &[Option<&str>],
+        &attachments.iter().map(|it| state(it).map(ResourceState::as_str)).collect::<Vec<_>>() as &[Option<&str>],
         &attachments.iter().map(|it| it.provider.clone()).collect::<Vec<_>>(),
         &attachments.iter().map(|it| it.provider_version.clone()).collect::<Vec<_>>(),
         &attachments.iter().map(|it| it.resolved_params.clone()).collect::<Vec<_>>() as &[Option<Value>],
+        &attachments.iter().map(|it| it.application_id.0).collect::<Vec<_>>(),
+        &attachments.iter().map(|it| state(it).map(events::resource_became)).collect::<Vec<_>>() as &[Option<String>],
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    let became: Vec<NewEvent> = attachments
-        .iter()
-        .filter_map(|it| {
-            Some(NewEvent {
-                kind: events::resource_became(state_during(it.operation)?),
-                application_id: Some(it.application_id),
-                resource_id: Some(it.resource_id),
-                run_id: Some(it.run_id),
-                ..NewEvent::default()
-            })
-        })
-        .collect();
-    event::append(conn, &became).await
+    Ok(())
 }
 
 /// Gives a resource the run that retries its last one.

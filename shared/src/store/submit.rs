@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 
 pub use diff::{Alteration, Diff, Present, Removal, Standing, diff};
 
-use super::{Result, application, notify, quota, resource, run};
+use super::{Result, application, quota, resource, run};
 use crate::{
     domain::{
         ids::{ApplicationId, ResourceId},
@@ -199,7 +199,6 @@ pub async fn submit(conn: &mut PgConnection, submission: &Submission) -> Result<
     for (run, _) in live.iter().filter(|(_, resource)| gone.contains(resource)) {
         let _ = run::request_cancel(conn, *run, &submission.actor, "its resource is not asked for any more").await?;
     }
-    notify(conn).await?;
     Ok(Submitted::Accepted { id, generation, created, diff })
 }
 
