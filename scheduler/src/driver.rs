@@ -144,6 +144,7 @@ async fn submitted(scheduler: &Scheduler, soon: &Soon) -> Pass {
         let mut promoting = pin!(attempt(scheduler, Task::Promote));
         let (resolved, promoted) = match timeout(HEAD_START, &mut promoting).await {
             Ok(promoted) => {
+                // It begins now. Who has just submitted something is not kept waiting for that.
                 if promoted == Pass::Worked {
                     let _ = timeout(SETTLES, soon.submission.notified()).await;
                 }
