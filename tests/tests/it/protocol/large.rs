@@ -15,8 +15,9 @@ async fn a_run_whose_steps_gave_back_more_than_one_value_of_postgres_can_be_is_g
     let elements = 4_800;
     // As a loop's elements have them: 64 KiB each, 300 MB together.
     sqlx::query(
-        "INSERT INTO step (id, run_id, name, position, type, idempotency_key, status, tries, parent, item, item_index, outputs)
-         SELECT gen_random_uuid(), $1, 'one.' || i, 0, 'scripted', $1::text || i, 'completed', 1, 'one', 'null', i,
+        "INSERT INTO step (id, run_id, name, position, type, idempotency_key, status, tries, started_at, finished_at, parent, item,
+                           item_index, outputs)
+         SELECT gen_random_uuid(), $1, 'one.' || i, 0, 'scripted', $1::text || i, 'completed', 1, now(), now(), 'one', 'null', i,
                 jsonb_build_object('text', repeat('x', 65000))
          FROM generate_series(1, $2) i",
     )
