@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-/// The application and its new generation, and wakes the schedulers: its id, the generation's number, and whether the application is new.
+/// The application and its new generation, and wakes the schedulers: its id, the generation's number, and whether the
+/// application is new.
 pub(super) async fn application(
     conn: &mut PgConnection,
     submission: &Submission,
@@ -27,60 +28,56 @@ pub(super) async fn application(
     let id = existing.map_or_else(ApplicationId::new, |found| found.id);
     let generation = existing.map_or(1, |found| found.generation + 1);
     let (requested, by_spec) = (submission.requested_ttl_s.map(f64::from), submission.ttl_s.map(f64::from));
-    let choices = json!(submission.choices);
     if existing.is_none() {
         sqlx::query!(
-            "WITH named AS (INSERT INTO team (name) VALUES ($3) ON CONFLICT DO NOTHING),
-             made AS (INSERT INTO application (id, name, team, generation, labels, expires_at, expires_by)
-                      VALUES ($1, $2, $3, 1, $4, now() + make_interval(secs => coalesce($5::float8, $6::float8)),
-                              CASE WHEN $5::float8 IS NOT NULL THEN 'request' WHEN $6::float8 IS NOT NULL THEN 'spec' END)),
-             woken AS (SELECT pg_notify('slipway', 'submitted'))
-             INSERT INTO generation (application_id, number, spec, digest, warnings, submitted_by, choices, restores)
-             SELECT $1, 1, $7, $8, $9, $10, $11, $12 FROM woken",
+            "WITH named AS (INSERT INTO team (name) VALUES ($3) ON CONFLICT DO NOTHING)
+             INSERT INTO application (id, name, team, generation, labels, expires_at, expires_by)
+             VALUES ($1, $2, $3, 1, $4, now() + make_interval(secs => coalesce($5::float8, $6::float8)),
+                     CASE WHEN $5::float8 IS NOT NULL THEN 'request' WHEN $6::float8 IS NOT NULL THEN 'spec' END)",
             id.0,
             submission.name,
             submission.team.as_deref().unwrap_or(DEFAULT_TEAM),
             submission.labels,
             requested,
             by_spec,
-            submission.spec,
-            &submission.digest[..],
-            submission.warnings,
-            submission.actor,
-            choices,
-            submission.restores,
         )
         .execute(&mut *conn)
         .await?;
     } else {
         // A time given by request stays when a later spec says nothing; one from a spec goes with the spec's annotation.
         sqlx::query!(
-            "WITH renewed AS (
-                 UPDATE application SET generation = $2, labels = $3, updated_at = now(), expiry_blocked_at = NULL,
-                        expires_at = CASE WHEN $4::float8 IS NOT NULL THEN now() + make_interval(secs => $4)
-                                          WHEN expires_by = 'request' THEN expires_at
-                                          WHEN $5::float8 IS NOT NULL THEN now() + make_interval(secs => $5) END,
-                        expires_by = CASE WHEN $4::float8 IS NOT NULL OR expires_by = 'request' THEN 'request'
-                                          WHEN $5::float8 IS NOT NULL THEN 'spec' END
-                 WHERE id = $1),
-             woken AS (SELECT pg_notify('slipway', 'submitted'))
-             INSERT INTO generation (application_id, number, spec, digest, warnings, submitted_by, choices, restores)
-             SELECT $1, $2, $6, $7, $8, $9, $10, $11 FROM woken",
+            "UPDATE application SET generation = $2, labels = $3, updated_at = now(), expiry_blocked_at = NULL,
+                    expires_at = CASE WHEN $4::float8 IS NOT NULL THEN now() + make_interval(secs => $4)
+                                      WHEN expires_by = 'request' THEN expires_at
+                                      WHEN $5::float8 IS NOT NULL THEN now() + make_interval(secs => $5) END,
+                    expires_by = CASE WHEN $4::float8 IS NOT NULL OR expires_by = 'request' THEN 'request'
+                                      WHEN $5::float8 IS NOT NULL THEN 'spec' END
+             WHERE id = $1",
             id.0,
             generation,
             submission.labels,
             requested,
             by_spec,
-            submission.spec,
-            &submission.digest[..],
-            submission.warnings,
-            submission.actor,
-            choices,
-            submission.restores,
         )
         .execute(&mut *conn)
         .await?;
     }
+    // A round trip less than by `notify`, and it says where to look first.
+    sqlx::query!(
+        "WITH woken AS (SELECT pg_notify('slipway', 'submitted'))
+         INSERT INTO generation (application_id, number, spec, digest, warnings, submitted_by, choices, restores)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM woken",
+        id.0,
+        generation,
+        submission.spec,
+        &submission.digest[..],
+        submission.warnings,
+        submission.actor,
+        json!(submission.choices),
+        submission.restores,
+    )
+    .execute(&mut *conn)
+    .await?;
     Ok((id, generation, existing.is_none()))
 }
 
