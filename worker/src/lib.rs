@@ -5,6 +5,7 @@
 //!                       lease (keeper) ┘            workspace, kept, logs
 //! ```
 
+pub mod allowance;
 pub mod attempt;
 pub mod clock;
 pub mod container;

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
+use crate::allowance::size;
+
 /// Bytes that the outputs of one step may have, written as JSON.
 pub const LIMIT: usize = 64 * 1024;
 /// Bytes of printed lines kept, to find a JSON object at their end.
@@ -105,8 +107,7 @@ impl Printed {
 /// When they are larger than [`LIMIT`].
 pub fn storable(values: Map<String, Value>) -> Result<Map<String, Value>, OutputsError> {
     let values: Map<_, _> = values.into_iter().map(|(key, value)| (without_nul(&key), clean(value))).collect();
-    let size = serde_json::to_string(&values).map_or(usize::MAX, |text| text.len());
-    if size > LIMIT { Err(OutputsError::TooLarge) } else { Ok(values) }
+    if size(&values) > LIMIT { Err(OutputsError::TooLarge) } else { Ok(values) }
 }
 
 /// `::set-output name=key::value` and `OUTPUT_key=value`.

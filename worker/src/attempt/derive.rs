@@ -1,10 +1,11 @@
 //! What a step's own definition makes of what it was given: `outputs` and `setVariables`.
 
 use serde_json::{Map, Value};
-use shared::domain::plan::PlannedStep;
+use shared::domain::{ids::StepId, plan::PlannedStep};
 
 use super::RunScope;
 use crate::{
+    allowance::{Part, left},
     container::Setback,
     contract::{self, Failure},
     engine::Engine,
@@ -28,16 +29,17 @@ pub struct Derived {
 /// known secret is.
 ///
 /// # Errors
-/// When a template fails, it comes to too much, or the key to seal with cannot be had.
+/// When a template fails, it comes to too much, alone or with what the run's other steps left, or the key to seal with cannot be had.
 pub async fn derive<E: Engine>(
     scope: &RunScope<E>,
-    step: &PlannedStep,
+    (id, step): (StepId, &PlannedStep),
     data: &Map<String, Value>,
     given: Derived,
 ) -> Result<Derived, Setback> {
     let Derived { mut outputs, mut sensitive, mut variables } = filled(scope, step, data, given).await?;
     sealing::seal(scope, &mut outputs, &mut sensitive).await?;
     sealing::seal(scope, &mut variables, &mut Vec::new()).await?;
+    scope.allowance.take(id, Part::Left, left(&outputs, &variables)).map_err(Setback::Failed)?;
     Ok(Derived { outputs, sensitive, variables })
 }
 

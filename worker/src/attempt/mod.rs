@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    allowance::Allowance,
     container,
     context::Context,
     contract::{Contract, Failure, Prepared},
@@ -55,6 +56,8 @@ pub struct RunScope<E> {
     pub log: RunLog,
     /// Its secrets.
     pub mask: Arc<Mask>,
+    /// What its steps have left for each other.
+    pub allowance: Allowance,
     /// The images it keeps.
     pub images: image::Kept,
     /// What runs beside its steps.

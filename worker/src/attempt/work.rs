@@ -242,5 +242,5 @@ async fn outputs<E: Engine>(
     sensitive.sort_unstable();
     sensitive.dedup();
     let given = Derived { outputs: given.values, sensitive, variables: Map::new() };
-    derive::derive(scope, &one.step, &one.data, given).await
+    derive::derive(scope, (one.row.id, &one.step), &one.data, given).await
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::{Over, course::Course, end, rows::Rows};
 use crate::{
+    allowance::Allowance,
     attempt::{RunScope, image},
     container::Setback,
     context::Context,
@@ -75,7 +76,8 @@ pub(super) async fn begin<E: Engine>(
     let Some(mut rows) = Rows::of(&plan) else {
         return end(worker, held, &refused("the plan has two steps of one name".to_owned())).await;
     };
-    rows.absorb(steps, &mask);
+    let allowance = Allowance::default();
+    rows.absorb(steps, &mask, &allowance);
     if let Some(missing) = rows.missing(&plan) {
         return end(worker, held, &refused(format!("the run has no step {missing}, which its plan has"))).await;
     }
@@ -107,6 +109,7 @@ pub(super) async fn begin<E: Engine>(
             worker.config.worker.max_log_bytes,
         ),
         mask,
+        allowance,
         images,
         services: Services::new(&plan.services, data.context(std::iter::empty(), std::iter::empty())),
         deadline,

@@ -142,6 +142,9 @@ impl<'a, E: Engine> Course<'a, E> {
             }
         }
         self.end_loops().await?;
+        if self.ending.is_none() {
+            self.ending = self.scope.allowance.exceeded().map(Ending::Fatal);
+        }
         if self.ending.is_some() {
             self.close_open().await?;
         }
@@ -163,7 +166,7 @@ impl<'a, E: Engine> Course<'a, E> {
     pub(super) async fn read_again(&mut self) -> Result<(), Halt> {
         let (pool, lease) = (self.scope.worker.store.pool(), self.scope.held.lease);
         let steps = self.scope.held.attempt(|| lease::steps(pool, lease, None)).await?;
-        let failed = self.rows.absorb(steps, &self.scope.mask);
+        let failed = self.rows.absorb(steps, &self.scope.mask, &self.scope.allowance);
         failed.into_iter().for_each(|index| self.note_failure(index));
         Ok(())
     }
@@ -172,7 +175,7 @@ impl<'a, E: Engine> Course<'a, E> {
         let (pool, lease) = (self.scope.worker.store.pool(), self.scope.held.lease);
         let ids: Vec<_> = self.rows.waiting().map(|row| row.step.id).collect();
         let steps = self.scope.held.attempt(|| lease::steps(pool, lease, Some(&ids))).await?;
-        let failed = self.rows.absorb(steps, &self.scope.mask);
+        let failed = self.rows.absorb(steps, &self.scope.mask, &self.scope.allowance);
         failed.into_iter().for_each(|index| self.note_failure(index));
         Ok(())
     }

@@ -7,7 +7,12 @@ use shared::{
 };
 
 use super::course::Course;
-use crate::{engine::Engine, held::Halt};
+use crate::{
+    allowance::{Part, size},
+    contract::Failure,
+    engine::Engine,
+    held::Halt,
+};
 
 /// Bytes that the outputs of all elements of a loop may have together.
 const LIMIT: usize = 1024 * 1024;
@@ -74,9 +79,14 @@ impl<E: Engine> Course<'_, E> {
         }
         let items: Vec<Value> = elements.iter().map(|step| step.outputs.clone()).collect();
         let items = Value::Array(items);
-        if serde_json::to_string(&items).map_or(usize::MAX, |text| text.len()) > LIMIT {
+        let bytes = size(&items);
+        if bytes > LIMIT {
             let message = format!("the outputs of its elements have more than {LIMIT} bytes together");
             return failed((error_code::STEP_FAILED.to_owned(), message));
+        }
+        let id = self.rows.row(self.rows.main(at)).step.id;
+        if let Err(Failure { code, message }) = self.scope.allowance.take(id, Part::Left, bytes) {
+            return failed((code.to_owned(), message));
         }
         let secret = elements.iter().any(|step| !step.sensitive_outputs.is_empty());
         LoopOutcome {

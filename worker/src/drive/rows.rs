@@ -9,7 +9,10 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use crate::mask::Mask;
+use crate::{
+    allowance::{Allowance, Part, left, size},
+    mask::Mask,
+};
 
 /// One step of a run.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl Rows {
     }
 
     /// Takes in what the database says; what a task works on stays as it is. Gives the rows that it found failed.
-    pub(super) fn absorb(&mut self, steps: Vec<Step>, mask: &Mask) -> Vec<usize> {
+    pub(super) fn absorb(&mut self, steps: Vec<Step>, mask: &Mask, allowance: &Allowance) -> Vec<usize> {
         let now = Instant::now();
         let mut failed = Vec::new();
         for step in steps {
@@ -77,9 +80,16 @@ impl Rows {
             {
                 mask.add_value(secret);
             }
-            let news = match self.by_id.get(&step.id) {
-                Some(&index) if self.all[index].busy => continue,
-                Some(&index) => {
+            let known = self.by_id.get(&step.id).copied();
+            if known.is_some_and(|index| self.all[index].busy) {
+                continue;
+            }
+            allowance.count(step.id, Part::Left, left(&step.outputs, &step.variables));
+            if let Some(item) = &step.item {
+                allowance.count(step.id, Part::Item, size(item));
+            }
+            let news = match known {
+                Some(index) => {
                     let news = self.all[index].step.status != step.status;
                     self.all[index].step = step;
                     self.all[index].due = now + wait;

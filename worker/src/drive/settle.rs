@@ -18,6 +18,7 @@ use super::{
     end,
 };
 use crate::{
+    allowance::size,
     container::{self, Setback},
     contract,
     engine::Engine,
@@ -25,6 +26,9 @@ use crate::{
     render::RenderRequest,
     sealing,
 };
+
+/// Bytes that the outputs of a run may have, written as JSON: whoever started it holds them too.
+const LIMIT: usize = 1024 * 1024;
 
 /// What is to be done.
 pub(super) enum Settled {
@@ -180,7 +184,12 @@ impl<E: Engine> Course<'_, E> {
             let message = "the steps that run at the end took longer than they may";
             return Ok(Finish::failed(error_code::TIMED_OUT, message));
         }
-        self.completed().await
+        let finish = self.completed().await?;
+        if size(&finish.outputs) > LIMIT {
+            let message = format!("the run's outputs have more than {LIMIT} bytes; name those that others need as `outputs`");
+            return Ok(Finish::failed(error_code::STEP_FAILED, message));
+        }
+        Ok(finish)
     }
 
     fn failure(&self, code: &str, message: &str) -> Finish {

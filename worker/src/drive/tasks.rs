@@ -15,6 +15,7 @@ use shared::{
 
 use super::course::{Course, Tasks};
 use crate::{
+    allowance::size,
     attempt::{
         self, Made, RunScope, Try,
         derive::{self, Derived},
@@ -118,7 +119,7 @@ impl<'a, E: Engine> Course<'a, E> {
             let given = Derived { outputs, sensitive, variables: Map::new() };
             running.push(
                 async move {
-                    let came = match derive::derive(scope, planned, &context, given).await {
+                    let came = match derive::derive(scope, (id, planned), &context, given).await {
                         Ok(derived) => {
                             let (pool, lease) = (scope.worker.store.pool(), scope.held.lease);
                             let Derived { outputs, sensitive, variables } = &derived;
@@ -190,6 +191,7 @@ async fn spread<E: Engine>(
     if items.is_empty() {
         return Ok(over(scope, id, StepStatus::Completed, None).await?);
     }
+    scope.allowance.has_room(size(&items)).map_err(Setback::Failed)?;
     held.write("elements", || lease::spread(pool, lease, id, &items)).await?;
     Ok(Came::Written)
 }
