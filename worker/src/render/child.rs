@@ -1,24 +1,19 @@
 //! The child's side.
 
-use std::{
-    io::{self, Read, Write},
-    time::{Duration, Instant},
-};
+use std::io::{self, Read, Write};
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, UsageWho, getrusage, setrlimit};
 
 use super::{
     RenderRequest,
-    template::{self, Failure, Limits},
-    wire::{Answer, CHILD_VARIABLE, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES},
+    template::{self, Limits},
+    wire::{Answer, CHILD_VARIABLE, MAX_REQUEST_BYTES},
 };
 
 /// Memory a child may use beyond what it is started with.
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 /// Seconds of processor time a request may use, at least; the worker's own limit comes first.
 const CPU_SECONDS: u64 = 3;
-/// When the child stops by itself, with a better message than its death would give.
-const DEADLINE: Duration = Duration::from_millis(1_500);
 
 /// Becomes a child that renders, and never returns, if the process was started as one; else does nothing. Every binary
 /// that drives runs calls this first thing in `main`, before it starts threads.
@@ -77,13 +72,7 @@ fn serve(requests: &mut impl Read, answers: &mut impl Write) -> io::Result<()> {
         requests.read_exact(&mut request)?;
         allow_time()?;
         let request: RenderRequest = serde_json::from_slice(&request)?;
-        let limits = Limits { deadline: Instant::now() + DEADLINE, bytes: MAX_ANSWER_BYTES };
-        let answer = match template::render(request, limits) {
-            Ok(response) => Answer::Rendered(response),
-            Err(Failure::Wrong { path, line, reason }) => Answer::Wrong { path, line, reason },
-            Err(Failure::TooLarge) => Answer::TooLarge,
-            Err(Failure::TooLong) => Answer::TooLong,
-        };
+        let answer = Answer::of(template::render(request, Limits::from_now()));
         let answer = serde_json::to_vec(&answer)?;
         answers.write_all(&u32::try_from(answer.len()).unwrap_or(u32::MAX).to_be_bytes())?;
         answers.write_all(&answer)?;

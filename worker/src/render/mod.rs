@@ -25,6 +25,7 @@ use tokio::{
 };
 
 pub use child::run_child_if_asked;
+use template::Limits;
 use wire::{Answer, CHILD_VARIABLE, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
 
 /// How long one request may take.
@@ -139,13 +140,15 @@ impl Renderer {
         Ok(Self { exe, idle: Arc::default(), turns: Arc::new(Semaphore::new(CHILDREN)) })
     }
 
-    /// Renders one request. Without any template or condition in it, it is answered at once and without the child.
+    /// Renders one request. What holds no template, or none that is more than one field, is no program: it is answered at once,
+    /// without the child.
     ///
     /// # Errors
     /// See [`RenderError`]. Whatever a request did to its child, the next one finds a working child.
     pub async fn render(&self, request: RenderRequest) -> Result<RenderResponse, RenderError> {
-        let has_templates = [&request.values, &request.then].into_iter().flat_map(Map::values).any(template::is_in);
-        if request.condition.is_none() && !has_templates {
+        let written = || [&request.values, &request.then].into_iter().flat_map(Map::values);
+        let is_plain = request.condition.is_none() && written().all(template::is_plain);
+        if is_plain && !written().any(template::is_in) {
             return Ok(RenderResponse { values: request.values, then: request.then, condition: None });
         }
         // Looked at before it is copied: what is far too large must not cost the worker anything.
@@ -157,6 +160,9 @@ impl Renderer {
         if bytes > MAX_REQUEST_BYTES {
             return Err(RenderError::RequestTooLarge { bytes });
         }
+        if is_plain {
+            return Answer::of(template::render(request, Limits::from_now())).into_result();
+        }
         let request = serde_json::to_vec(&request).map_err(unavailable)?;
         if request.len() > MAX_REQUEST_BYTES {
             return Err(RenderError::RequestTooLarge { bytes: request.len() });
@@ -166,12 +172,7 @@ impl Renderer {
         // A child that is not put back below is killed.
         let answer = timeout(TIMEOUT, helper.ask(&request)).await.map_err(|_| RenderError::TimedOut)??;
         self.idle.lock().await.push(helper);
-        match answer {
-            Answer::Rendered(response) => Ok(response),
-            Answer::Wrong { path, line, reason } => Err(RenderError::Template { path, line, reason }),
-            Answer::TooLarge => Err(RenderError::OutputTooLarge),
-            Answer::TooLong => Err(RenderError::TimedOut),
-        }
+        answer.into_result()
     }
 
     /// An idle child that lives, or a new one.

@@ -5,7 +5,10 @@
 //! becomes text. A field that is written must exist; a condition (`if`, `with`, `range`, `and`, `or`, `not`,
 //! `default`) may ask for one that does not.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::OnceCell,
+    time::{Duration, Instant},
+};
 
 use gtmpl_ng::{Context, ExecError, ParseError, Template};
 use serde_json::{Map, Value};
@@ -15,7 +18,11 @@ use super::{
     RenderRequest, RenderResponse, UNKNOWN, chain,
     convert::to_go,
     functions::{FUNCTIONS, MAX_VALUE_BYTES},
+    wire::MAX_ANSWER_BYTES,
 };
+
+/// When rendering stops by itself, with a better message than the death of its process would give.
+const DEADLINE: Duration = Duration::from_millis(1_500);
 
 /// What one request may use.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +30,13 @@ pub(super) struct Limits {
     pub(super) deadline: Instant,
     /// Of everything rendered.
     pub(super) bytes: usize,
+}
+
+impl Limits {
+    /// For a request that is looked at now.
+    pub(super) fn from_now() -> Self {
+        Self { deadline: Instant::now() + DEADLINE, bytes: MAX_ANSWER_BYTES }
+    }
 }
 
 /// Why a request was not rendered.
@@ -40,6 +54,16 @@ pub(super) fn is_in(value: &Value) -> bool {
         Value::Array(values) => values.iter().any(is_in),
         Value::Object(fields) => fields.values().any(is_in),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Whether every template in a value is exactly one field: that is looked up, and nothing is carried out.
+pub(super) fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.contains("{{") || chain::sole(text).is_some(),
+        Value::Array(values) => values.iter().all(is_plain),
+        Value::Object(fields) => fields.values().all(is_plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
 
@@ -65,13 +89,14 @@ pub(super) fn render(request: RenderRequest, limits: Limits) -> Result<RenderRes
 /// Rendering over one context.
 struct Pass {
     seen: Value,
-    context: Context,
+    /// The same for templates that are more than one field; made when the first of them comes.
+    context: OnceCell<Context>,
     deadline: Instant,
 }
 
 impl Pass {
     fn new(seen: Value, deadline: Instant) -> Self {
-        Self { context: Context::from(to_go(&seen)), seen, deadline }
+        Self { seen, context: OnceCell::new(), deadline }
     }
 
     fn map(&self, values: Map<String, Value>, left: &mut usize) -> Result<Map<String, Value>, Failure> {
@@ -119,7 +144,7 @@ impl Pass {
             ParseError::WithContext(at, message) => wrong(at.line, message),
             other => wrong(1, other.to_string()),
         })?;
-        match template.render(&self.context) {
+        match template.render(self.context.get_or_init(|| Context::from(to_go(&self.seen)))) {
             Ok(text) => Ok(Value::String(text)),
             Err(_) if Instant::now() >= self.deadline => Err(Failure::TooLong),
             Err(ExecError::Structured(error)) => Err(wrong(error.context.line, error.message)),

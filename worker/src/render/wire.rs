@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RenderResponse;
+use super::{RenderError, RenderResponse, template::Failure};
 
 /// Set, it makes a binary a child that renders.
 pub(super) const CHILD_VARIABLE: &str = "SLIPWAY_RENDER_CHILD";
@@ -20,4 +20,24 @@ pub(super) enum Answer {
     Wrong { path: String, line: usize, reason: String },
     TooLarge,
     TooLong,
+}
+
+impl Answer {
+    pub(super) fn of(rendered: Result<RenderResponse, Failure>) -> Self {
+        match rendered {
+            Ok(response) => Self::Rendered(response),
+            Err(Failure::Wrong { path, line, reason }) => Self::Wrong { path, line, reason },
+            Err(Failure::TooLarge) => Self::TooLarge,
+            Err(Failure::TooLong) => Self::TooLong,
+        }
+    }
+
+    pub(super) fn into_result(self) -> Result<RenderResponse, RenderError> {
+        match self {
+            Self::Rendered(response) => Ok(response),
+            Self::Wrong { path, line, reason } => Err(RenderError::Template { path, line, reason }),
+            Self::TooLarge => Err(RenderError::OutputTooLarge),
+            Self::TooLong => Err(RenderError::TimedOut),
+        }
+    }
 }

@@ -133,6 +133,24 @@ async fn what_is_missing_is_named_with_what_is_there() {
 }
 
 #[tokio::test]
+async fn a_field_is_the_same_whether_a_child_looks_it_up_or_not() {
+    let renderer = renderer();
+    for field in [
+        "{{ .parameters.name }}",
+        "{{- $.parameters.labels -}}",
+        "{{ .parameters.nothing }}",
+        "{{ .parameters.no }}",
+        "{{ .no.x }}",
+    ] {
+        let alone = render(&renderer, json!({"it": {"a": [field]}})).await;
+        let beside = render(&renderer, json!({"it": {"a": [field]}, "program": "{{ 1 }}"})).await;
+        let it =
+            |rendered: Result<RenderResponse, RenderError>| rendered.map(|mut rendered| rendered.values.remove("it"));
+        assert_eq!(it(alone), it(beside), "{field}");
+    }
+}
+
+#[tokio::test]
 async fn a_template_that_cannot_be_read_says_where() {
     assert!(reason("fine\n{{ if .parameters.dry }}").await.starts_with("2: "), "{}", reason("fine\n{{ if .x }}").await);
     assert!(reason("{{ nosuch .parameters.name }}").await.contains("nosuch"));
@@ -140,10 +158,13 @@ async fn a_template_that_cannot_be_read_says_where() {
 }
 
 #[tokio::test]
-async fn without_any_template_no_child_is_needed() {
+async fn without_any_program_no_child_is_needed() {
     let nowhere = Renderer::start(Some("/does/not/exist".into())).unwrap();
     assert_eq!(render(&nowhere, json!({"a": ["b", 1]})).await.unwrap().values["a"], json!(["b", 1]));
-    let refused = render(&nowhere, json!({"a": "{{ .parameters.name }}"})).await.unwrap_err();
+    let looked_up =
+        render(&nowhere, json!({"a": ["{{ .parameters.labels }}", "{{ .parameters.evil }}"]})).await.unwrap();
+    assert_eq!(looked_up.values["a"], json!([{"team": "x", "tier": "gold"}, "{{ .parameters.name }}"]));
+    let refused = render(&nowhere, json!({"a": "{{ .parameters.name }}!"})).await.unwrap_err();
     assert!(matches!(refused, RenderError::Unavailable(_)) && !refused.is_final(), "{refused}");
 }
 
