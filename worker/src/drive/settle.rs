@@ -186,7 +186,8 @@ impl<E: Engine> Course<'_, E> {
         }
         let finish = self.completed().await?;
         if size(&finish.outputs) > LIMIT {
-            let message = format!("the run's outputs have more than {LIMIT} bytes; name those that others need as `outputs`");
+            let message =
+                format!("the run's outputs have more than {LIMIT} bytes; name those that others need as `outputs`");
             return Ok(Finish::failed(error_code::STEP_FAILED, message));
         }
         Ok(finish)

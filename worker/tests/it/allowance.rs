@@ -7,6 +7,7 @@ use shared::domain::{
     run::{RunStatus, error_code},
     step::StepStatus::{Completed, Failed, Skipped},
 };
+use shared::store::{lease, step};
 use worker::{allowance::LIMIT, drive::Over};
 
 use crate::stage::{Stage, plan, scripted};
@@ -35,31 +36,27 @@ async fn a_loop_whose_elements_give_back_too_much_fails_before_the_worker_holds_
 }
 
 #[tokio::test]
-async fn a_run_of_which_too_much_is_recorded_ends_at_once_and_cleans_up() {
+async fn a_run_of_which_too_much_is_recorded_ends_at_once() {
     let stage = Stage::new().await;
     let crew = stage.crew().await;
     let each = PlannedStep { for_each: Some(json!([1, 2])), ..scripted("each", &[], json!({})) };
     let tidy = PlannedStep { finally: true, ..scripted("tidy", &[], json!({})) };
     let run = stage.run(&plan(vec![each, scripted("after", &["each"], json!({})), tidy]), json!({})).await;
+    let fence = stage.ticket(run).await;
+    let (claimed, _) = stage.claim(&crew, run, fence).await;
     // As a worker that knew no bound would have left it.
-    sqlx::query(
-        "INSERT INTO step (id, run_id, name, position, type, idempotency_key, status, tries, started_at, finished_at, parent, item,
-                           item_index, outputs)
-         SELECT gen_random_uuid(), $1, 'each.' || i, 0, 'scripted', $1::text || i, 'completed', 1, now(), now(), 'each', 'null', i,
-                jsonb_build_object('text', repeat('x', $2))
-         FROM generate_series(0, $3) i",
-    )
-    .bind(run.0)
-    .bind(i32::try_from(EACH).unwrap())
-    .bind(i32::try_from(LIMIT / EACH + 1).unwrap())
-    .execute(stage.store.pool())
-    .await
-    .unwrap();
-    assert_eq!(stage.drive(&crew, run).await, Over::Finished(RunStatus::Failed));
+    let items = vec![json!("x".repeat(EACH)); LIMIT / EACH + 1];
+    let (pool, id) = (stage.store.pool(), stage.step(run, "each").await.id);
+    assert!(lease::spread(pool, claimed.lease, id, &items).await.unwrap().is_applied());
+    assert!(lease::hand_back(&stage.store, claimed.lease).await.unwrap().is_applied());
+    let (claimed, sent) = stage.claim(&crew, run, stage.row(run).await.fence).await;
+    let over = worker::drive::drive(std::sync::Arc::clone(&crew.cx), claimed, sent).await;
+    assert_eq!(over, Over::Finished(RunStatus::Failed));
     let said = stage.row(run).await.error_message.unwrap_or_default();
     assert!(said.contains("bytes together"), "{said}");
     let statuses = stage.statuses(run).await;
-    assert_eq!((statuses["after"], statuses["tidy"]), (Skipped, Completed));
+    assert_eq!((statuses["each.0"], statuses["after"]), (Skipped, Skipped));
+    assert_eq!(statuses["tidy"], Skipped, "nothing had begun, so there is nothing to clean up");
 }
 
 #[tokio::test]
@@ -78,12 +75,6 @@ async fn a_run_gives_back_no_more_than_others_can_hold() {
 
 /// Bytes of what the steps of a run gave back.
 async fn kept(stage: &Stage, run: RunId) -> usize {
-    let bytes: i64 = sqlx::query_scalar(
-        "SELECT sum(length(outputs::text))::int8 FROM step WHERE run_id = $1 AND outputs <> '{}'",
-    )
-    .bind(run.0)
-    .fetch_one(stage.store.pool())
-    .await
-    .unwrap();
-    usize::try_from(bytes).unwrap()
+    let steps = step::list(stage.store.pool(), run).await.unwrap();
+    steps.iter().map(|step| step.outputs.to_string().len()).filter(|bytes| *bytes > 2).sum()
 }
