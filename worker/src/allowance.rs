@@ -35,7 +35,7 @@ struct Taken {
 impl Taken {
     fn set(&mut self, of: (StepId, Part), bytes: usize) {
         let before = self.bytes.insert(of, bytes).unwrap_or_default();
-        self.total = self.total - before + bytes;
+        self.total = (self.total - before).saturating_add(bytes);
     }
 }
 
@@ -44,13 +44,13 @@ impl Allowance {
     ///
     /// # Errors
     /// When all steps together would leave too much; nothing is taken then.
-    pub fn take(&self, step: StepId, part: Part, bytes: usize) -> Result<(), Failure> {
+    pub fn take(&self, step: StepId, bytes: usize) -> Result<(), Failure> {
         let mut taken = self.taken();
-        let before = taken.bytes.get(&(step, part)).copied().unwrap_or_default();
-        if taken.total - before + bytes > LIMIT {
+        let before = taken.bytes.get(&(step, Part::Left)).copied().unwrap_or_default();
+        if (taken.total - before).saturating_add(bytes) > LIMIT {
             return Err(too_much());
         }
-        taken.set((step, part), bytes);
+        taken.set((step, Part::Left), bytes);
         Ok(())
     }
 
@@ -59,7 +59,7 @@ impl Allowance {
     /// # Errors
     /// When there is not.
     pub fn has_room(&self, bytes: usize) -> Result<(), Failure> {
-        if self.taken().total + bytes > LIMIT { Err(too_much()) } else { Ok(()) }
+        if self.taken().total.saturating_add(bytes) > LIMIT { Err(too_much()) } else { Ok(()) }
     }
 
     /// Counts what is recorded of a step.
@@ -89,7 +89,7 @@ fn too_much() -> Failure {
 /// Bytes of what a step leaves; nothing is nothing.
 pub fn left(outputs: &impl Serialize, variables: &impl Serialize) -> usize {
     const EMPTY: usize = "{}".len();
-    [size(outputs), size(variables)].into_iter().filter(|bytes| *bytes > EMPTY).sum()
+    [size(outputs), size(variables)].into_iter().filter(|bytes| *bytes > EMPTY).fold(0, usize::saturating_add)
 }
 
 /// Bytes of a value written as JSON.
@@ -118,10 +118,10 @@ mod tests {
     fn a_step_that_is_tried_again_takes_the_place_of_what_it_left() {
         let (allowance, one, other) = (Allowance::default(), StepId::new(), StepId::new());
         for _ in 0..3 {
-            allowance.take(one, Part::Left, LIMIT - 10).unwrap();
+            allowance.take(one, LIMIT - 10).unwrap();
         }
-        assert!(allowance.take(other, Part::Left, 11).is_err());
-        allowance.take(other, Part::Left, 10).unwrap();
+        assert!(allowance.take(other, 11).is_err());
+        allowance.take(other, 10).unwrap();
         assert!(allowance.has_room(1).is_err(), "what a loop runs over counts too");
         assert!(allowance.exceeded().is_none());
     }
@@ -132,7 +132,7 @@ mod tests {
         allowance.count(step, Part::Left, LIMIT + 1);
         assert!(allowance.exceeded().is_some());
         allowance.count(step, Part::Left, 0);
-        assert!(allowance.exceeded().is_none() && allowance.take(StepId::new(), Part::Left, LIMIT).is_ok());
+        assert!(allowance.exceeded().is_none() && allowance.take(StepId::new(), LIMIT).is_ok());
     }
 
     #[test]

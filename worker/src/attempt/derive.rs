@@ -5,7 +5,7 @@ use shared::domain::{ids::StepId, plan::PlannedStep};
 
 use super::RunScope;
 use crate::{
-    allowance::{Part, left},
+    allowance::left,
     container::Setback,
     contract::{self, Failure},
     engine::Engine,
@@ -39,7 +39,7 @@ pub async fn derive<E: Engine>(
     let Derived { mut outputs, mut sensitive, mut variables } = filled(scope, step, data, given).await?;
     sealing::seal(scope, &mut outputs, &mut sensitive).await?;
     sealing::seal(scope, &mut variables, &mut Vec::new()).await?;
-    scope.allowance.take(id, Part::Left, left(&outputs, &variables)).map_err(Setback::Failed)?;
+    scope.allowance.take(id, left(&outputs, &variables)).map_err(Setback::Failed)?;
     Ok(Derived { outputs, sensitive, variables })
 }
 

@@ -7,12 +7,7 @@ use shared::{
 };
 
 use super::course::Course;
-use crate::{
-    allowance::{Part, size},
-    contract::Failure,
-    engine::Engine,
-    held::Halt,
-};
+use crate::{allowance::size, contract::Failure, engine::Engine, held::Halt};
 
 /// Bytes that the outputs of all elements of a loop may have together.
 const LIMIT: usize = 1024 * 1024;
@@ -85,7 +80,7 @@ impl<E: Engine> Course<'_, E> {
             return failed((error_code::STEP_FAILED.to_owned(), message));
         }
         let id = self.rows.row(self.rows.main(at)).step.id;
-        if let Err(Failure { code, message }) = self.scope.allowance.take(id, Part::Left, bytes) {
+        if let Err(Failure { code, message }) = self.scope.allowance.take(id, bytes) {
             return failed((code.to_owned(), message));
         }
         let secret = elements.iter().any(|step| !step.sensitive_outputs.is_empty());
